@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The first guess without networks: graph cut for the mask m, "lower is nearer" for the depth z.
+
+    m = argmin_m  sum_i -log p(I_i | colours of m_i)  +  gamma sum_ij [m_i != m_j] exp(-beta |I_i - I_j|^2)
+
+GrabCut (Rother, Kolmogorov and Blake 2004), the baseline named "graph cut" in the paper's Table 1, needs someone to
+say roughly where the person is. Here a face finder does, with the outline that bodies have below a face; where no
+face is found a body in the middle of the picture is assumed, and the message says so.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from skimage.data import lbp_frontal_face_cascade_filename
+from skimage.feature import Cascade
+
+Mode = Literal["auto", "selfie", "whole-body"]
+Box = tuple[int, int, int, int]
+
+FACE_SIDE = 480  # px, the longer side of the picture in which a face is looked for
+CUT_SIDE = 400  # px, the longer side of the picture that is cut
+_SURE_PERSON, _SURE_BACKGROUND = 0.97, 0.005  # probabilities beyond which the outline alone decides
+_WHOLE_BODY_BELOW = 5.0  # face widths from the middle of the face to the lower border, to call it a whole body
+
+# The outline of a body below its face, in face widths from the middle of the face: at height dy (down) the half-width
+# at which every second person ends, and how soft that is (scale of a logistic). Measured on the training halves of
+# street photographs (550x830) and front-camera portraits (600x800).
+_OUTLINES = {
+    "whole-body": np.array([
+        (-1.4, 0.05, 0.12), (-1.0, 0.12, 0.15), (-0.8, 0.28, 0.17), (-0.4, 0.53, 0.12), (0.0, 0.56, 0.13),
+        (0.4, 0.56, 0.20), (0.8, 0.81, 0.20), (1.2, 1.16, 0.17), (1.6, 1.25, 0.18), (2.4, 1.31, 0.22),
+        (3.6, 1.34, 0.26), (4.4, 1.28, 0.26), (5.2, 1.16, 0.30), (6.0, 1.00, 0.35), (7.0, 0.80, 0.45),
+        (8.0, 0.50, 0.60), (9.0, 0.30, 0.70), (10.0, 0.10, 0.70), (11.0, -0.30, 0.70), (12.5, -1.50, 0.70)]),
+    "selfie": np.array([
+        (-1.4, 0.05, 0.12), (-1.0, 0.12, 0.15), (-0.8, 0.34, 0.17), (-0.4, 0.56, 0.12), (0.0, 0.57, 0.15),
+        (0.4, 0.60, 0.25), (0.8, 0.97, 0.32), (1.2, 1.28, 0.22), (1.6, 1.65, 0.30), (2.4, 1.75, 0.35),
+        (4.0, 1.80, 0.40)]),
+}
+# Where a face mostly is: middle as parts of width and height, width as a part of the height (medians of the same data).
+_USUAL_FACE = {"whole-body": (0.5, 0.125, 0.09), "selfie": (0.5, 0.43, 0.37)}
+
+
+@dataclass(frozen=True)
+class CoarseMask:
+    """A first guess of where the person is.
+
+    Attributes
+    ----------
+    mask : ndarray, (H, W) float32
+        1 on the person, 0 elsewhere, in between only along the outline.
+    message : str
+        How it was found, in one sentence.
+    mode : str
+        "selfie" or "whole-body": what was asked for, or what "auto" chose.
+    face : tuple or None
+        (x, y, w, h) in pixels of the photograph.
+    """
+
+    mask: np.ndarray
+    message: str
+    mode: str
+    face: Box | None
+
+
+def find_face(image: np.ndarray) -> Box | None:
+    """Find the most plausible frontal face with scikit-image's cascade of local binary patterns.
+
+    Every hit is scored by its size, by the skin colour in it (chroma only, unless the picture is grey) and by
+    where it is; on 150 street photographs 95 of the 98 faces that the cascade saw were picked, with 4 false ones.
+
+    Parameters
+    ----------
+    image : ndarray, (H, W, 3) float32
+        sRGB in [0, 1].
+
+    Returns
+    -------
+    tuple or None
+        (x, y, w, h) of the face from brows to chin in pixels, or None.
+
+    Examples
+    --------
+    >>> from skimage import data
+    >>> x, y, w, h = find_face(data.astronaut() / np.float32(255))
+    >>> 150 < x < 190 and 50 < y < 90 and 90 < w < 130
+    True
+    """
+    small, scale = _shrunk(image, FACE_SIDE)
+    height, width = small.shape[:2]
+    if min(height, width) < 32:
+        return None
+    hits = _cascade().detect_multi_scale(img=small, scale_factor=1.15, step_ratio=1.3, min_size=(20, 20),
+                                         max_size=(min(height, width),) * 2)
+    boxes = [(hit["c"], hit["r"], hit["width"]) for hit in hits]
+    scores = [_face_score(small, *box) for box in boxes]
+    if not boxes or max(scores) < -1:
+        return None
+    x, y, w = (round(v / scale) for v in boxes[int(np.argmax(scores))])
+    return x, y, min(w, image.shape[1] - x), min(w, image.shape[0] - y)
+
+
+def grabcut_mask(image: np.ndarray, mode: Mode = "auto") -> CoarseMask:
+    """Cut the person out with GrabCut, seeded by a face and the outline of a body below it.
+
+    Parameters
+    ----------
+    image : ndarray, (H, W, 3) float32
+        sRGB in [0, 1].
+    mode : str
+        "selfie" (head and shoulders), "whole-body", or "auto": a whole body if there is room for one below the face.
+
+    Returns
+    -------
+    CoarseMask
+        The same for the same picture, always.
+
+    Examples
+    --------
+    >>> from skimage import data
+    >>> found = grabcut_mask(data.astronaut() / np.float32(255))
+    >>> found.mode, found.message
+    ('selfie', 'graph cut from the face found')
+    """
+    face = find_face(image)
+    height, width = image.shape[:2]
+    if mode == "auto":
+        room = (height - face[1] - face[3] / 2) / face[2] if face else 9.0
+        chosen = "whole-body" if room > _WHOLE_BODY_BELOW else "selfie"
+    else:
+        chosen = mode
+    small, scale = _shrunk(image, CUT_SIDE)
+    at = _in_face_units(face, chosen, height, width)
+    outline = body_outline(small.shape[:2], tuple(v * scale for v in at), chosen, certain=face is not None)
+    person = _cut(small, outline)
+    message = "graph cut from the face found" if face else (
+        "no face found: graph cut from a body assumed in the middle of the picture; a mask of your own will be better")
+    if person is None:
+        person, message = outline > 0.5, f"{message}; the cut failed, so this is only the usual outline of a body"
+    mask = _to_full_size(_cleaned(person, outline), small, image)
+    return CoarseMask(mask, message, chosen, face)
+
+
+def lower_is_nearer(mask: np.ndarray) -> np.ndarray:
+    """Guess depth from height in the picture: lower is nearer, and the person stands where the feet are.
+
+    Parameters
+    ----------
+    mask : ndarray, (H, W)
+        The person, in [0, 1].
+
+    Returns
+    -------
+    ndarray, (H, W) float32
+        In [0, 1], larger is farther; the background falls from 1 in the top row to 0 in the bottom row.
+
+    Examples
+    --------
+    >>> lower_is_nearer(np.array([[0, 0], [0, 1], [0, 1], [0, 0], [0, 0]]))
+    array([[1.  , 1.  ],
+           [0.75, 0.5 ],
+           [0.5 , 0.5 ],
+           [0.25, 0.25],
+           [0.  , 0.  ]], dtype=float32)
+    """
+    height, width = mask.shape
+    ground = np.linspace(1, 0, height, dtype=np.float32) if height > 1 else np.ones(1, np.float32)
+    depth = np.repeat(ground[:, None], width, axis=1)
+    person = np.asarray(mask) > 0.5
+    if person.any():
+        _, _, stats, _ = cv2.connectedComponentsWithStats(person.astype(np.uint8))
+        largest = stats[1 + np.argmax(stats[1:, cv2.CC_STAT_AREA])]  # a speck in the mask is no foot
+        depth[person] = ground[largest[cv2.CC_STAT_TOP] + largest[cv2.CC_STAT_HEIGHT] - 1]
+    return depth
+
+
+def body_outline(shape: tuple[int, int], face: tuple[float, ...], mode: str, *, certain: bool = True) -> np.ndarray:
+    """Probability that a pixel belongs to the body below a face.
+
+    Parameters
+    ----------
+    shape : tuple
+        (H, W).
+    face : tuple
+        Middle (x, y) and width of the face, px.
+    mode : str
+        "selfie" or "whole-body".
+    certain : bool
+        False widens the outline, for a face that was only assumed.
+
+    Returns
+    -------
+    ndarray, (H, W) float32
+    """
+    outline = _OUTLINES[mode]
+    x, y, w = face
+    dy = (np.arange(shape[0]) - y) / w
+    dx = np.abs(np.arange(shape[1]) - x) / w
+    half = np.interp(dy, outline[:, 0], outline[:, 1])
+    soft = np.interp(dy, outline[:, 0], outline[:, 2]) * (1.0 if certain else 1.5)
+    half[dy < outline[0, 0]] = -1  # above the hair
+    odds = (half[:, None] - dx[None]) / soft[:, None]
+    return (0.5 + 0.5 * np.tanh(odds / 2)).astype(np.float32)
+
+
+@functools.cache
+def _cascade() -> Cascade:
+    return Cascade(lbp_frontal_face_cascade_filename())
+
+
+def _shrunk(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """An 8-bit copy whose longer side is at most `side`, and its scale."""
+    scale = min(1.0, side / max(image.shape[:2]))
+    if scale < 1:
+        size = tuple(max(1, round(n * scale)) for n in image.shape[1::-1])
+        image = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA)
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8), scale
+
+
+def _face_score(image: np.ndarray, x: int, y: int, w: int) -> float:
+    height, width = image.shape[:2]
+    patch = np.ascontiguousarray(image[y + w // 5 : y + w - w // 10, x + w // 5 : x + w - w // 5])
+    _, cr, cb = np.moveaxis(cv2.cvtColor(patch, cv2.COLOR_RGB2YCrCb), -1, 0)
+    skin = float(((cr > 135) & (cr < 180) & (cb > 77) & (cb < 130)).mean())
+    if np.ptp(image, axis=2).mean() < 6:
+        skin = 1.0  # a grey picture says nothing about colour
+    aside = ((x + w / 2) / width - 0.5) / 0.2
+    low = max(0.0, (y + w / 2) / height - 0.45) / 0.12
+    return 2 * min(skin / 0.4, 1) + float(np.log(w / height)) - aside**2 / 2 - low**2 / 2
+
+
+def _in_face_units(face: Box | None, mode: str, height: int, width: int) -> tuple[float, float, float]:
+    """Middle and width of the face, or of the usual one."""
+    if face is not None:
+        x, y, w, h = face
+        return x + w / 2, y + h / 2, w
+    x, y, w = _USUAL_FACE[mode]
+    return x * width, y * height, w * min(height, 1.5 * width)
+
+
+def _cut(image: np.ndarray, outline: np.ndarray) -> np.ndarray | None:
+    """GrabCut from the outline's seeds; None if the picture is too small for it."""
+    seeds = np.where(outline > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    seeds[outline > _SURE_PERSON] = cv2.GC_FGD
+    seeds[outline < _SURE_BACKGROUND] = cv2.GC_BGD
+    is_person = np.isin(seeds, (cv2.GC_FGD, cv2.GC_PR_FGD))
+    if min(is_person.sum(), (~is_person).sum()) < 20:
+        return None
+    cv2.setRNGSeed(0)  # GrabCut starts its colour models with k-means
+    bgr = np.ascontiguousarray(image[..., ::-1])
+    cv2.grabCut(bgr, seeds, None, np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
+    person = np.isin(seeds, (cv2.GC_FGD, cv2.GC_PR_FGD))
+    return person if person.any() and not person.all() else None
+
+
+def _cleaned(person: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """Keep the parts that lie where a body is, fill holes that are too small to be a gap under an arm."""
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(person.astype(np.uint8), connectivity=8)
+    weight = np.bincount(parts.ravel(), outline.ravel(), count)
+    area = stats[:, cv2.CC_STAT_AREA]
+    weight[0] = 0
+    keep = (weight / area > 0.3) & (area > 0.01 * area[weight.argmax()])
+    keep[[0, int(weight.argmax())]] = False, True
+    person = keep[parts]
+    count, parts, stats, _ = cv2.connectedComponentsWithStats((~person).astype(np.uint8), connectivity=4)
+    touches = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
+    belief = np.bincount(parts.ravel(), outline.ravel(), count) / stats[:, cv2.CC_STAT_AREA]
+    hole = (stats[:, cv2.CC_STAT_AREA] < 0.004 * person.sum()) | (belief > 0.8)
+    hole[touches] = False
+    return person | (hole[parts] & ~person)
+
+
+def _to_full_size(person: np.ndarray, small: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Joint upsampling with the fast guided filter (He and Sun 2015): edges of the mask move onto edges of the photo."""
+    radius = (9, 9)
+    guide = small.astype(np.float32) / 255
+    mask = person.astype(np.float32)
+    mean_i, mean_m = cv2.blur(guide, radius), cv2.blur(mask, radius)
+    cross = cv2.blur(guide * mask[..., None], radius) - mean_i * mean_m[..., None]
+    outer = cv2.blur((guide[..., :, None] * guide[..., None, :]).reshape(*mask.shape, 9).copy(), radius)
+    spread = outer.reshape(*mask.shape, 3, 3) - mean_i[..., :, None] * mean_i[..., None, :]
+    a = np.linalg.solve(spread + 1e-4 * np.eye(3, dtype=np.float32), cross[..., None])[..., 0]
+    b = mean_m - (a * mean_i).sum(-1)
+    size = image.shape[1::-1]
+    a = cv2.resize(cv2.blur(a, radius), size, interpolation=cv2.INTER_LINEAR)
+    b = cv2.resize(cv2.blur(b, radius), size, interpolation=cv2.INTER_LINEAR)
+    b += np.einsum("ijk,ijk->ij", a, image)
+    return np.clip(2 * b - 0.5, 0, 1)

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Render a photograph as a portrait with shallow depth of field.
+
+Nothing is computed before all options and files have been checked, and nothing is written before everything
+has been computed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dofkit.photo import Photo
+    from dofkit.pipeline import Portrait
+
+HELP = "render a photograph as a portrait"
+MAPS = ("mask", "alpha", "depth", "labels")
+"""What can be saved beside the picture."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `dofkit render`."""
+    add = parser.add_argument
+    add("photo", metavar="PHOTO", type=Path, help="JPEG, PNG, WebP or TIFF, 8 or 16 bit")
+    add("-o", "--output", metavar="OUT", type=Path, required=True, help="the picture to write")
+    add(
+        "--mode",
+        choices=("auto", "selfie", "whole-body"),
+        default="auto",
+        help="selfie: one blur for all of the background; whole-body: blur by depth (default: %(default)s)",
+    )
+    add("--method", choices=("crf",), default="crf", help="the renderer (default: %(default)s)")
+    add(
+        "--coarse",
+        choices=("graphcut",),
+        default="graphcut",
+        help="where the person comes from without --mask (default: %(default)s)",
+    )
+    add("--mask", metavar="FILE", type=Path, help="the person, white on black, instead of an estimate")
+    add("--depth", metavar="FILE", type=Path, help="depth, also float TIFF or .npy, instead of an estimate")
+    add(
+        "--depth-larger-is",
+        choices=("nearer", "farther"),
+        default="farther",
+        help="what a larger number in --depth means (default: %(default)s)",
+    )
+    add("--layers", metavar="K", type=int, default=6, help="layers of a whole body (default: %(default)s)")
+    add("--max-radius", metavar="R", type=float, help="largest blur radius in pixels (default: by size)")
+    add(
+        "--space",
+        choices=("srgb", "linear"),
+        default="srgb",
+        help="blur sRGB values, as the authors did, or linear light, as a lens does (default: %(default)s)",
+    )
+    for name in MAPS:
+        add(f"--save-{name}", metavar="FILE", type=Path, help=f"also write the {name}")
+    add("--json", action="store_true", help="print times, sizes and notes as JSON")
+    add("--force", action="store_true", help="overwrite existing files")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, render, write; returns the exit code."""
+    from dofkit.photo import read_map, read_photo
+    from dofkit.pipeline import PortraitMode
+
+    check_outputs(args)
+    renderer = PortraitMode(mode=args.mode, K=args.layers, max_radius=args.max_radius, space=args.space)
+    started = time.perf_counter()
+    photo = read_photo(args.photo)
+    mask = read_map(args.mask) if args.mask else None
+    depth = read_map(args.depth) if args.depth else None
+    if depth is not None and args.depth_larger_is == "nearer":
+        depth = -depth
+    reading = time.perf_counter() - started
+    with stage_bar(shown=sys.stderr.isatty()) as progress:
+        portrait = renderer(photo.image, mask, depth, progress=progress)
+    started = time.perf_counter()
+    written = write_outputs(args, photo, portrait)
+    writing = time.perf_counter() - started
+    tell(args, photo, portrait, written, {"read": reading, **portrait.times, "write": writing})
+    return 0
+
+
+def check_outputs(args: argparse.Namespace) -> None:
+    """Refuse outputs that cannot be written, that exist, or that are also another output or an input.
+
+    Raises
+    ------
+    PhotoError
+        Naming the file and what to do.
+    """
+    from dofkit.maps import MAP_SUFFIXES
+    from dofkit.photo import PhotoError, check_input, check_output
+
+    inputs = {path.resolve(): path for path in (args.photo, args.mask, args.depth) if path}
+    for path in inputs.values():
+        check_input(path)
+    check_output(args.output, force=args.force)
+    taken = {args.output.resolve()}
+    for path in _maps(args).values():
+        check_output(path, force=args.force, suffixes=MAP_SUFFIXES)
+        if path.resolve() in taken:
+            raise PhotoError(f"{path} is named for two outputs: give each its own file")
+        taken.add(path.resolve())
+    for path in taken & set(inputs):
+        raise PhotoError(f"{inputs[path]} is both input and output: name another output")
+
+
+def write_outputs(args: argparse.Namespace, photo: Photo, portrait: Portrait) -> list[str]:
+    """Write the picture and what else was asked for; returns the names of the files.
+
+    Raises
+    ------
+    PhotoError
+        If there is nothing to put into a file that was asked for; then none is written.
+    """
+    from dofkit.photo import PhotoError, write_map, write_photo
+
+    maps = {name: (path, getattr(portrait, name)) for name, path in _maps(args).items()}
+    for name, (_, values) in maps.items():
+        if values is None:
+            raise PhotoError(f"a {portrait.mode} has no {name} to save: use --mode whole-body")
+    for name, (path, values) in maps.items():
+        kept = _unit_range(values) if name == "depth" and path.suffix.lower() == ".png" else values
+        write_map(path, kept, bits=8 if name in ("mask", "labels") else 16, force=args.force)
+    write_photo(args.output, portrait.result, bits=photo.bits, opacity=photo.opacity, force=args.force)
+    return [str(args.output), *(str(path) for path, _ in maps.values())]
+
+
+def tell(
+    args: argparse.Namespace, photo: Photo, portrait: Portrait, written: list[str], times: dict[str, float]
+) -> None:
+    """Print what was done: as JSON on standard output, or the notes alone on standard error."""
+    notes = [*photo.notes, *portrait.messages]
+    if not args.json:
+        for note in notes:
+            print(f"dofkit: note: {note}", file=sys.stderr)
+        return
+    height, width = portrait.result.shape[:2]
+    report: dict[str, Any] = {
+        "photo": str(args.photo),
+        "width": width,
+        "height": height,
+        "mode": portrait.mode,
+        "layers": 1 if portrait.labels is None else len(portrait.radii),
+        "radii": [round(float(radius), 3) for radius in portrait.radii],
+        "seconds": {stage: round(seconds, 4) for stage, seconds in times.items()},
+        "written": written,
+        "notes": notes,
+    }
+    print(json.dumps(report, indent=1, ensure_ascii=False))
+
+
+@contextmanager
+def stage_bar(*, shown: bool) -> Iterator[Callable[[str], None] | None]:
+    """A progress bar over the stages, which the pipeline calls with the name of each; None if not shown."""
+    if not shown:
+        yield None
+        return
+    from tqdm import tqdm
+
+    from dofkit.pipeline import STAGES
+
+    layout = "{desc:<8}|{bar:24}| {elapsed}"
+    width = shutil.get_terminal_size().columns  # 80 where the terminal does not say
+    with tqdm(total=len(STAGES), bar_format=layout, ncols=width, leave=False) as bar:
+
+        def progress(stage: str) -> None:
+            bar.set_description_str(stage, refresh=False)
+            bar.n = STAGES.index(stage) if stage in STAGES else bar.n
+            bar.refresh()
+
+        yield progress
+
+
+def _maps(args: argparse.Namespace) -> dict[str, Path]:
+    named = {name: getattr(args, f"save_{name}") for name in MAPS}
+    return {name: path for name, path in named.items() if path is not None}
+
+
+def _unit_range(values: np.ndarray) -> np.ndarray:
+    """Depth has no unit and any range; a PNG holds [0, 1]. Larger stays farther."""
+    low, high = float(values.min()), float(values.max())
+    scaled: np.ndarray = (values - low) / (high - low) if high > low else values * 0
+    return scaled

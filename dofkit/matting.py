@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a mask to a matte: trimap and KNN matting (section 4.1 of the paper, its reference [6]).
+
+    I = alpha F + (1 - alpha) B
+    alpha = argmin sum_ij k(i, j) (alpha_i - alpha_j)^2,   j among the K nearest neighbours of i in colour and position
+
+Chen, Li and Tang (CVPR 2012) solve this over the whole picture. Only the trimap's unknown band is in doubt, so the known
+pixels are eliminated and what is left is a small, symmetric, positive definite system. Large pictures are solved at a
+moderate size and brought back along the picture's own edges (guided filter, He, Sun and Tang, PAMI 2013).
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from scipy.sparse import coo_array, csr_array, diags_array
+from scipy.sparse.linalg import cg
+from scipy.spatial import cKDTree
+
+#: The paper's 10-pixel band belongs to its 500-pixel pictures; the band grows with the picture.
+BAND, BAND_SIDE = 10.0, 500.0
+
+#: Long side above which the matte is solved at a reduced size.
+SOLVE_SIDE = 640
+
+#: K of KNN matting, and the weight of the position (in units of the long side) against colour in [0, 1].
+_K, _PLACE = 10, 0.5
+
+#: How fast trust in the mask grows across the band: (distance / band)^4, from nothing at its boundary to as much as all
+#: neighbours together. Chosen on masks displaced by 0, 3 and 6 pixels; the paper's plain trimap is ``trust=0``.
+_TRUST, _GROWTH = 1.0, 4
+
+
+def band_width(shape: tuple[int, ...]) -> float:
+    """The paper's 10 pixels, scaled with the long side of the picture from 500 pixels.
+
+    >>> band_width((1000, 600))
+    20.0
+    """
+    return BAND * max(shape[:2]) / BAND_SIDE
+
+
+def trimap(m: np.ndarray, band: float | None = None) -> np.ndarray:
+    """1 inside, 0 outside, 0.5 within ``band`` pixels of the mask's boundary (section 4.1).
+
+    Parameters
+    ----------
+    m : (H, W) mask, inside where > 0.5.
+    band : pixels, default ``band_width``.
+
+    Examples
+    --------
+    >>> trimap(np.array([[0, 0, 0, 1, 1, 1]], np.float32), band=1.5)
+    array([[0. , 0. , 0.5, 0.5, 1. , 1. ]], dtype=float32)
+    """
+    band = band_width(m.shape) if band is None else band
+    return np.where(boundary_distance(m) > band, m > 0.5, np.float32(0.5)).astype(np.float32)
+
+
+def boundary_distance(m: np.ndarray) -> np.ndarray:
+    """Distance in pixels of each pixel to the other side of the mask's boundary (m = 0.5); inf without a boundary."""
+    inside = (m > 0.5).astype(np.uint8)
+    if inside.all() or not inside.any():
+        return np.full(m.shape, np.inf, np.float32)
+    within, outside = (cv2.distanceTransform(a, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for a in (inside, 1 - inside))
+    return np.maximum(within, outside)
+
+
+def matte(image: np.ndarray, m: np.ndarray, *, band: float | None = None, solve_side: int = SOLVE_SIDE) -> np.ndarray:
+    """Alpha of the person from a picture and a mask: trimap, KNN matting, and for large pictures a guided upsampling.
+
+    Parameters
+    ----------
+    image : (H, W, 3) float32 in [0, 1].
+    m : (H, W) mask in [0, 1].
+    band : half-width of the unknown band in pixels of this picture, default ``band_width``.
+    solve_side : the system is solved at this long side at the most.
+
+    Returns
+    -------
+    (H, W) float32 in [0, 1], exactly 1 inside and 0 outside the band.
+    """
+    band = band_width(m.shape) if band is None else band
+    known = trimap(m, band)
+    if not ((known == 1).any() and (known == 0).any()):
+        return m.astype(np.float32)
+    reduction = min(1.0, solve_side / max(m.shape))
+    if reduction == 1.0:
+        return knn_matte(image, known, m, trust=_trust(m, band))
+    small = cv2.resize(image, None, fx=reduction, fy=reduction, interpolation=cv2.INTER_AREA)
+    small_m = cv2.resize(m, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    trust = _trust(small_m, band * reduction)
+    coarse = knn_matte(small, trimap(small_m, band * reduction), small_m, trust=trust)
+    return np.where(known == 0.5, guided_upsample(coarse, small, image), known)
+
+
+def _trust(m: np.ndarray, band: float) -> np.ndarray:
+    return _TRUST * np.minimum(boundary_distance(m) / band, 1.0) ** _GROWTH
+
+
+def guided_upsample(alpha: np.ndarray, small: np.ndarray, image: np.ndarray, *, radius: int = 2, eps: float = 1e-4):
+    """Bring a small alpha to the size of ``image`` along its edges: the fast guided filter.
+
+    In each window of the small picture alpha is fitted as a . I + b; a and b are what is enlarged.
+
+    Parameters
+    ----------
+    alpha : (h, w); small : (h, w, 3), the picture alpha belongs to; image : (H, W, 3).
+    radius : window half-width in small pixels; eps : variance below which a window counts as flat.
+    """
+
+    def mean(x: np.ndarray) -> np.ndarray:
+        return cv2.blur(x, (2 * radius + 1,) * 2)
+
+    mean_i, mean_alpha = mean(small), mean(alpha)
+    covariance = mean(small * alpha[..., None]) - mean_i * mean_alpha[..., None]
+    products = np.stack([small[..., c] * small[..., d] for c, d in _PAIRS], -1)
+    variance = mean(products) - np.stack([mean_i[..., c] * mean_i[..., d] for c, d in _PAIRS], -1)
+    a = _solve_symmetric(variance, covariance, eps)
+    b = mean_alpha - (a * mean_i).sum(-1)
+    lines = cv2.resize(mean(np.dstack([a, b])), image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return ((lines[..., :3] * image).sum(-1) + lines[..., 3]).clip(0, 1)
+
+
+_PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+
+
+def _solve_symmetric(v: np.ndarray, c: np.ndarray, eps: float) -> np.ndarray:
+    """(V + eps 1)^-1 c for a 3x3 symmetric V at every pixel, given its six entries (Cramer's rule)."""
+    rr, rg, rb, gg, gb, bb = np.moveaxis(v, -1, 0)
+    rr, gg, bb = rr + eps, gg + eps, bb + eps
+    cofactor = np.stack(
+        [gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg, rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg]
+    )
+    determinant = rr * cofactor[0] + rg * cofactor[1] + rb * cofactor[2]
+    rows = np.stack([cofactor[[0, 1, 2]], cofactor[[1, 3, 4]], cofactor[[2, 4, 5]]])
+    return np.einsum("ijhw,hwj->hwi", rows, c) / determinant[..., None]
+
+
+def knn_matte(
+    image: np.ndarray, known: np.ndarray, prior: np.ndarray | None = None, *, trust: np.ndarray | float = 0.0
+) -> np.ndarray:
+    """KNN matting of the unknown band of a trimap.
+
+    Parameters
+    ----------
+    image : (H, W, 3) float32 in [0, 1].
+    known : (H, W) trimap: 0, 1, anything between is unknown.
+    prior : (H, W) in [0, 1], what alpha is pulled to; default the trimap.
+    trust : (H, W) or number, the pull's weight, in units of the weight of all neighbours together. 0 is plain KNN
+        matting (a thousandth remains, for pixels that no chain of neighbours ties to a known one).
+
+    Returns
+    -------
+    (H, W) float32 alpha in [0, 1]; known pixels keep their value exactly.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or the trimap has no known foreground or no known background.
+    """
+    if known.shape != image.shape[:2]:
+        raise ValueError(f"knn_matte: the trimap is {known.shape}, the picture {image.shape[:2]}")
+    unknown = (known > 0) & (known < 1)
+    if not ((known >= 1).any() and (known <= 0).any()):
+        raise ValueError("knn_matte: the trimap needs known foreground and known background")
+    alpha = known.astype(np.float32)
+    if not unknown.any():
+        return alpha
+    side = 2 * max(2, round(band_width(known.shape))) + 1  # known pixels as far from the band as the band is wide
+    pixels = np.flatnonzero(cv2.dilate(unknown.astype(np.uint8), np.ones((side, side), np.uint8)))
+    free = unknown.ravel()[pixels]
+    pull = (known if prior is None else prior).ravel()[pixels[free]].astype(np.float64)
+    weight = np.broadcast_to(trust, known.shape).ravel()[pixels[free]] + 1e-3
+    alpha.ravel()[pixels[free]] = _solve(_affinity(image, pixels, free), alpha.ravel()[pixels], free, pull, weight)
+    return alpha
+
+
+def _affinity(image: np.ndarray, pixels: np.ndarray, free: np.ndarray) -> csr_array:
+    """k(i, j): 1 where j is among the K nearest of an unknown i in colour and position, plus the same from j's side."""
+    height, width = image.shape[:2]
+    place = np.stack([pixels // width, pixels % width], 1) * np.float32(_PLACE / max(height, width))
+    feature = np.concatenate([image.reshape(-1, 3)[pixels], place], 1).astype(np.float32)
+    _, nearest = cKDTree(feature).query(feature[free], k=min(_K + 1, len(pixels)), eps=0.1)
+    nearest = nearest[:, 1:]  # the first is the pixel itself
+    i, j = np.repeat(np.flatnonzero(free), nearest.shape[1]), nearest.ravel()
+    one_way = coo_array((np.ones(i.size), (i, j)), shape=(len(pixels),) * 2).tocsr()
+    return (one_way + one_way.T).tocsr()
+
+
+def _solve(
+    affinity: csr_array, alpha: np.ndarray, free: np.ndarray, pull: np.ndarray, weight: np.ndarray
+) -> np.ndarray:
+    """The free pixels' alpha: (D - W) alpha = W_known alpha_known + trust D pull, by preconditioned conjugate gradients."""
+    rows = affinity[free]
+    degree = rows.sum(1)
+    inner, outer = rows[:, free], rows[:, ~free]
+    diagonal = degree * (1.0 + weight)
+    right = outer @ alpha[~free].astype(np.float64) + weight * degree * pull
+    system, jacobi = diags_array(diagonal) - inner, diags_array(1.0 / diagonal)
+    solution, _ = cg(system, right, x0=pull, rtol=1e-4, maxiter=500, M=jacobi)
+    return solution.clip(0.0, 1.0).astype(np.float32)
+
+
+def foreground(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """F of I = alpha F + (1 - alpha) B by pymatting's multi-level estimation (Germer et al., 2020): (H, W, 3) float32.
+
+    Not in the paper, whose Eq. 10 keeps I itself in soft hair. The first import of pymatting compiles for about a minute.
+    """
+    from pymatting import estimate_foreground_ml
+
+    return np.asarray(estimate_foreground_ml(image.astype(np.float64), alpha.astype(np.float64)), np.float32)

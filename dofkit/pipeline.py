@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole order (Fig. 2 of the paper): photograph -> mask, depth -> matte -> layers -> guided blur -> picture.
+
+    >>> from dofkit import PortraitMode
+    >>> from skimage.data import astronaut
+    >>> portrait = PortraitMode()(astronaut().astype("float32") / 255)
+    >>> portrait.mode, portrait.result.shape
+    ('selfie', (512, 512, 3))
+
+Every stage is a plain function of its own module; this is the only place that knows their order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from dofkit import coarse, layers, matting, render
+from dofkit.maps import check_depth, check_mask
+from dofkit.photo import PhotoError, linear_to_srgb, srgb_to_linear
+
+Mode = Literal["auto", "selfie", "whole-body"]
+Space = Literal["srgb", "linear"]
+
+STAGES = ("mask", "depth", "matte", "layers", "blur")
+
+#: Layers are split at this long side at the most: depth from one picture is never finer.
+_LAYER_SIDE = 640
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """One photograph on its way through the paper, all arrays of the photograph's size.
+
+    Attributes
+    ----------
+    image : (H, W, 3) float32 sRGB in [0, 1], the photograph I.
+    mask : (H, W) float32 in [0, 1], the person m before matting.
+    depth : (H, W) float32, z, larger = farther, no unit; None for a selfie without depth.
+    alpha : (H, W) float32 in [0, 1], the matte.
+    labels : (H, W) uint8 layers from near to far; None for a selfie.
+    radii : (K,) radius of each layer in pixels; one radius for a selfie.
+    result : (H, W, 3) float32 sRGB in [0, 1], the portrait B.
+    mode : "selfie" or "whole-body".
+    times : seconds of each stage.
+    messages : what the reader should know about this picture.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    depth: np.ndarray | None
+    alpha: np.ndarray
+    labels: np.ndarray | None
+    radii: np.ndarray
+    result: np.ndarray
+    mode: str
+    times: dict[str, float] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PortraitMode:
+    """Portrait mode: call it with a photograph.
+
+    Parameters
+    ----------
+    mode : "selfie" blurs the whole background once (Eq. 4); "whole-body" by depth (Eq. 10); "auto" decides by the mask,
+        and takes the depth into account where one is given.
+    K, lambda_ : layers and smoothness of Eq. 7.
+    max_radius : radius of the farthest blur in pixels; default 1.0 % (whole body) or 1.6 % (selfie) of the long side.
+    space : "srgb" blurs the encoded values, as the authors' pictures show; "linear" blurs light, as a lens does.
+    depth, crf, guided : False leaves out one part, as Fig. 11(b), (d) and (e) do.
+    """
+
+    mode: Mode = "auto"
+    K: int = 6
+    lambda_: float = 10.0
+    max_radius: float | None = None
+    space: Space = "srgb"
+    depth: bool = True
+    crf: bool = True
+    guided: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.K <= 32:
+            raise PhotoError(f"the number of layers is {self.K}: choose 1 to 32")
+        if not (np.isfinite(self.lambda_) and self.lambda_ >= 0):
+            raise PhotoError(f"lambda is {self.lambda_}: choose 0 or more")
+        if self.max_radius is not None and not (np.isfinite(self.max_radius) and self.max_radius >= 0):
+            raise PhotoError(f"the largest blur radius is {self.max_radius}: choose 0 or more pixels")
+
+    def __call__(
+        self,
+        photo: np.ndarray,
+        mask: np.ndarray | None = None,
+        depth: np.ndarray | None = None,
+        *,
+        progress: Callable[[str], None] | None = None,
+    ) -> Portrait:
+        """Render a photograph.
+
+        Parameters
+        ----------
+        photo : (H, W, 3) float32 sRGB in [0, 1].
+        mask : (h, w) in [0, 1], the person; default the kit's own first guess.
+        depth : (h, w) larger = farther, any unit; default "lower in the picture is nearer".
+        progress : called with the name of each stage as it starts.
+
+        Raises
+        ------
+        PhotoError
+            If the picture, the mask or the depth cannot be used; the message says why and what to do.
+        """
+        clock = _Clock(progress)
+        image = check_image(photo)
+        with clock("mask"):
+            m, messages = self._mask(image, mask)
+        mode = self._mode(m, depth)
+        layered = mode == "whole-body" and self.depth
+        with clock("depth"):
+            z = None if depth is None and not layered else self._depth(m, depth)
+        with clock("matte"):
+            alpha = matting.matte(image, m)
+        with clock("layers"):
+            labels = self._labels(z) if layered and z is not None else None
+        with clock("blur"):
+            radii, result = self._blur(image, m, alpha, labels, mode)
+        full = None if labels is None else cv2.resize(labels, m.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        return Portrait(image, m, z, alpha, full, radii, result, mode, clock.times, messages)
+
+    def _mask(self, image: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, tuple[str, ...]]:
+        if mask is not None:
+            return check_mask(mask, image.shape[:2]), ()
+        guess = coarse.grabcut_mask(image, self.mode)
+        return check_mask(guess.mask, image.shape[:2]), (guess.message,) if guess.message else ()
+
+    def _mode(self, m: np.ndarray, depth: np.ndarray | None) -> str:
+        if self.mode != "auto":
+            return self.mode
+        return "whole-body" if depth is not None else mode_of(m)
+
+    def _depth(self, m: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
+        return coarse.lower_is_nearer(m) if depth is None else check_depth(depth, m.shape)
+
+    def _labels(self, z: np.ndarray) -> np.ndarray:
+        reduction = min(1.0, _LAYER_SIDE / max(z.shape))
+        small = cv2.resize(z, None, fx=reduction, fy=reduction, interpolation=cv2.INTER_AREA) if reduction < 1 else z
+        solver: layers.Solver = "expansion" if self.crf else "threshold"
+        return layers.split_layers(small, self.K, lambda_=self.lambda_, solver=solver).labels
+
+    def _blur(
+        self, image: np.ndarray, m: np.ndarray, alpha: np.ndarray, labels: np.ndarray | None, mode: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        share = render.SELFIE_RADIUS if mode == "selfie" else render.WHOLE_BODY_RADIUS
+        largest = share * max(m.shape) if self.max_radius is None else self.max_radius
+        light = srgb_to_linear(image) if self.space == "linear" else image
+        if labels is None:
+            radii = np.array([largest])
+            result = render.render_selfie(light, alpha, largest, guided=self.guided)
+        else:
+            small = cv2.resize(m, labels.shape[::-1], interpolation=cv2.INTER_AREA)
+            radii = render.layer_radii(labels, small, self.K, largest)
+            result = render.render_layers(light, alpha, labels, radii, guided=self.guided)
+        return radii, linear_to_srgb(result) if self.space == "linear" else result
+
+
+def mode_of(m: np.ndarray) -> str:
+    """Selfie or whole body, from the mask alone: a whole body is tall and does not fill the lower edge of the picture.
+
+    The two limits separate 250 masks of the selfie set from 250 of Clothing Co-Parsing without an error.
+
+    >>> standing = np.zeros((10, 10)); standing[1:9, 4:7] = 1
+    >>> mode_of(standing)
+    'whole-body'
+    """
+    inside = m > 0.5
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    aspect = (np.ptp(rows) + 1) / (np.ptp(columns) + 1)
+    base = inside[-max(1, len(inside) // 100) :].any(0).mean()
+    return "whole-body" if aspect >= 1.7 and base <= 0.4 else "selfie"
+
+
+def check_image(photo: np.ndarray) -> np.ndarray:
+    """A photograph as (H, W, 3) float32, or a PhotoError that says what it is instead."""
+    image = np.asarray(photo)
+    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise PhotoError(f"a photograph is an array (height, width, 3), this one is {image.shape}")
+    if image.dtype == np.uint8:
+        raise PhotoError("the photograph holds whole numbers: divide by 255 to bring it to 0..1")
+    image = np.ascontiguousarray(image, np.float32)
+    if not np.isfinite(image).all() or image.min() < 0 or image.max() > 1:
+        raise PhotoError("the photograph holds values outside 0..1 or none at all (NaN)")
+    return image
+
+
+class _Clock:
+    """Seconds per stage, and the progress callback."""
+
+    def __init__(self, progress: Callable[[str], None] | None) -> None:
+        self.times: dict[str, float] = {}
+        self._progress = progress
+
+    @contextlib.contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        if self._progress:
+            self._progress(stage)
+        start = time.perf_counter()
+        yield
+        self.times[stage] = time.perf_counter() - start

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hair, strand by strand: rooted on the scalp, combed, pulled down by gravity, kept off the head.
+
+Strands grow in head coordinates (see `head`) as polylines, all at once; they are lit like thin cylinders
+and drawn far to near, so that the edge of the hair is made of strands and its matte is truly fractional.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dofkit.scenes.camera import Camera
+from dofkit.scenes.head import Head, _ellipsoid, _join
+from dofkit.scenes.layers import LINEAR, premultiply
+from dofkit.scenes.light import Light
+from dofkit.scenes.palettes import Colour
+from dofkit.scenes.solids import Array, Part
+from dofkit.scenes.textures import noise
+
+_SKULL = (np.array([0, 0.30, -0.12]), np.array([0.70, 0.70, 0.87]))
+_FACE = (np.array([0, -0.15, 0.08]), np.array([0.66, 0.84, 0.74]))
+_BODY = (np.array([0, -2.55, -0.08]), np.array([1.85, 1.0, 0.88]))
+
+
+@dataclass(frozen=True)
+class Style:
+    """How hair grows: lengths are in half head heights."""
+
+    name: str
+    length: float
+    stiff: float
+    gravity: float
+    lift: float = 0.2
+    comb: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    part: float | None = None
+    curl: float = 0.0
+    turns: float = 3.0
+    fringe: float = 0.0
+    tie: tuple[float, float, float] | None = None
+    tail: float = 0.0
+    volume: float = 0.08
+    puff: float = 0.0
+
+
+STYLES = (
+    Style("crop", 0.20, 0.9, 0.05, 0.35, comb=(0.15, 0.1, 0.5), volume=0.05),
+    Style("side sweep", 0.52, 0.75, 0.16, 0.25, comb=(0.7, 0.15, 0.25), part=0.35, volume=0.09),
+    Style("quiff", 0.48, 0.9, 0.05, 0.75, comb=(0.2, 0.5, -0.5), volume=0.08),
+    Style("curls", 0.40, 0.85, 0.14, 0.6, curl=0.06, turns=2.2, volume=0.14, puff=0.12),
+    Style("afro", 0.30, 0.97, 0.0, 1.4, curl=0.045, turns=2.5, volume=0.20, puff=0.26),
+    Style("bob", 1.30, 0.62, 0.42, 0.15, part=0.25, fringe=0.0, volume=0.09),
+    Style("fringe bob", 1.25, 0.62, 0.42, 0.15, part=0.0, fringe=0.50, volume=0.09),
+    Style("long", 2.35, 0.62, 0.40, 0.15, part=0.1, volume=0.08),
+    Style("waves", 2.15, 0.66, 0.34, 0.25, part=-0.3, curl=0.06, turns=3.0, volume=0.11),
+    Style("ponytail", 0.95, 0.5, 0.05, 0.05, tie=(0.0, 0.42, -1.0), tail=1.7, volume=0.035),
+)
+TEST_STYLE = Style("bun", 0.95, 0.5, 0.05, 0.05, tie=(0.0, 0.98, -0.52), tail=0.0, volume=0.035)
+SHORT = ("crop", "side sweep", "quiff", "curls", "afro")
+_POINTS = 12
+
+
+@dataclass
+class Mass:
+    """The body of the hair under its strands: a shell on the skull behind the hairline, and a curtain."""
+
+    head: Head
+    style: Style
+    hat: bool
+
+    def distance(self, p: Array) -> Array:
+        """See `Solid`."""
+        q = self.head.local(p)
+        x, y, z = np.abs(q[0]), q[1], q[2]
+        shell = 1 + (0.5 * self.style.volume if self.hat else self.style.volume) + self.style.puff * (not self.hat)
+        top = _ellipsoid(q, tuple(_SKULL[0]), tuple(_SKULL[1] * shell))
+        if self.style.puff:
+            bumps = np.sin(17 * q[0] + 3 * y) * np.sin(15 * y + 2) * np.sin(16 * z + 1)
+            top -= np.float32(0.030) * bumps * (not self.hat)
+        line = self.head.face.hairline - np.float32(0.02) - 0.25 * np.clip(x - 0.25, 0, 1)
+        face = np.minimum((line - y) * np.float32(0.9), z - np.float32(-0.02 if self.style.length > 1 else 0.0))
+        total = np.maximum(top, np.maximum(face, np.float32(-0.62) - y))
+        total = np.maximum(total, np.where(z < 0.06, np.minimum(0.05 - y, z + 0.22) if self.style.length < 1 else -9.0, -9.0))
+        if self.style.length > 1 and self.style.tie is None:
+            low = 0.30 - 0.92 * self.style.length
+            curtain = _ellipsoid(q, (0, 0.18 + 0.5 * low, -0.20), (0.84 + self.style.curl, 0.45 - 0.62 * low, 0.62))
+            cut = np.maximum(z - np.float32(0.10), np.float32(low) - y)
+            total = _join(total, np.maximum(curtain, cut), np.float32(0.10))
+        if self.style.name == "bun":
+            total = np.minimum(total, _ellipsoid(q, tuple(1.12 * np.array(self.style.tie)), (0.30, 0.28, 0.30)))
+        return total * np.float32(0.9 * self.head.half)
+
+    def bounds(self) -> list[tuple[NDArray[np.float64], float]]:
+        """See `Solid`."""
+        spheres = [(self.head.centre + _SKULL[0] * self.head.half @ self.head.turn, (1.0 + self.style.puff) * self.head.half)]
+        if self.style.length > 1:
+            low = np.array([0, 0.6 - 0.92 * self.style.length, -0.2])
+            spheres.append((self.head.centre + low * self.head.half @ self.head.turn, 0.95 * self.head.half))
+        return spheres
+
+
+def mass(style: Style, head: Head, colour: Colour, *, hat: bool) -> list[Part]:
+    """The hair's solid, painted with streaks along its fall."""
+    solid = Mass(head, style, hat)
+
+    def paint(p: Array, normal: Array, pixel: float) -> tuple[Array, tuple[Array, Array], Array]:
+        q = head.local(p)
+        turn = np.arctan2(q[0], q[2] + np.float32(0.2))
+        if style.curl:
+            streak = noise(turn + 0.15 * np.sin(9 * q[1]), q[1], 0.35, power=1.1, seed=14)
+        else:
+            streak = noise(turn, 0.08 * q[1], 0.25, power=1.1, seed=14)
+        tone = np.clip(0.78 + 0.20 * streak, 0.3, 1.5) * np.clip(1.0 + 0.25 * (q[1] - 0.3), 0.6, 1.1)
+        count = np.ones(p.shape[1], np.float32)
+        return np.outer(tone, colour).astype(np.float32), (0.10 * count, 0.2 * count), normal
+
+    return [Part(solid, paint)]
+
+
+def below_hat(paths: Array) -> NDArray[np.bool_]:
+    """Strands whose roots no hat covers."""
+    return paths[:, 0, 1] - 0.1 * paths[:, 0, 2] < 0.40
+
+
+def grow(style: Style, head: Head, rng: np.random.Generator, count: int) -> tuple[Array, Array, Array]:
+    """Strands (N, 12, 3) in head coordinates, their widths (N,) and a brightness (N,)."""
+    draws = rng.random((4000, 8))[:count]
+    turn, level = 2 * np.pi * draws[:, 0], np.sqrt(draws[:, 1])
+    up = 1 - 1.75 * draws[:, 1]
+    flat = np.sqrt(np.maximum(1 - up**2, 0))
+    unit = np.stack([flat * np.cos(turn), up, flat * np.sin(turn)], 1)
+    root = _SKULL[0] + unit * _SKULL[1]
+    keep = head.scalp(root.T.astype(np.float32)) > 0.35
+    root, unit, draws, level = root[keep], unit[keep], draws[keep], level[keep]
+    length = style.length * (0.75 + 0.4 * draws[:, 2])
+    way = style.lift * unit + np.array(style.comb) + 0.25 * (draws[:, 3:6] - 0.5)
+    if style.part is not None:
+        side = np.sign(root[:, 0] - style.part * np.clip(root[:, 2] + 1.1, 0, 1))
+        way = way + np.stack([side * 0.9, 0 * side, -0.25 + 0 * side], 1)
+    if style.fringe:
+        front = (root[:, 2] > 0.30) & (np.abs(root[:, 0]) < 0.5)
+        way[front] = np.array([0, 0.1, 1.0]) + 0.12 * (draws[front, 3:6] - 0.5)
+        length[front] = style.fringe * (0.9 + 0.15 * draws[front, 2]) + 0.15
+    if style.tie is not None:
+        way = np.array(style.tie) - root
+        length = np.linalg.norm(way, axis=1) * 1.12
+    paths = _flow(style, root, way, length, 1 + style.puff + style.volume * (0.75 + 0.35 * draws[:, 6]))
+    paths = _curl(style, paths, draws[:, 0], length)
+    if style.tail:
+        paths = np.concatenate([paths, _tail(style, draws)])
+        draws = np.concatenate([draws, draws])
+    width = (0.7 + 0.6 * draws[:, 4][: len(paths)]) * 44.0 / max(count, 1)
+    return paths.astype(np.float32), width.astype(np.float32), (0.72 + 0.5 * draws[:, 7]).astype(np.float32)
+
+
+def _flow(style: Style, root: NDArray[np.float64], way: NDArray[np.float64], length: NDArray[np.float64],
+          shell: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Walk all strands at once: inertia, gravity, a pull to the tie, and off the skull, face and shoulders."""
+    way = way / (np.linalg.norm(way, axis=1, keepdims=True) + 1e-9)
+    point, path = root.copy(), [root.copy()]
+    step = (length / (_POINTS - 1))[:, None]
+    for _ in range(_POINTS - 1):
+        pull = np.array([0, -style.gravity, 0])
+        if style.tie is not None:
+            pull = 0.9 * (np.array(style.tie) - point)
+        elif not style.fringe and style.length > 0.45:  # off the face
+            open_ = (point[:, 2] > -0.1) & (np.abs(point[:, 0]) < 0.72) & (point[:, 1] < 0.75)
+            pull = pull + np.stack([0.8 * np.sign(point[:, 0]) * open_, 0 * open_, -0.35 * open_], 1)
+        way = style.stiff * way + pull
+        way /= np.linalg.norm(way, axis=1, keepdims=True) + 1e-9
+        moved = point + way * step
+        for (centre, radii), scale in ((_SKULL, shell), (_FACE, 0.98 + 0.6 * (shell - 1)), (_BODY, 1.0 + 0 * shell)):
+            q = (moved - centre) / (radii * scale[:, None])
+            r = np.linalg.norm(q, axis=1, keepdims=True)
+            moved = np.where(r < 1, centre + q / np.maximum(r, 1e-6) * radii * scale[:, None], moved)
+        way = (moved - point) / (np.linalg.norm(moved - point, axis=1, keepdims=True) + 1e-9)
+        point = moved
+        path.append(point.copy())
+    return np.stack(path, 1)
+
+
+def _curl(style: Style, paths: NDArray[np.float64], phase: NDArray[np.float64], length: NDArray[np.float64]
+          ) -> NDArray[np.float64]:
+    """Wind the strands into curls; neighbours share their phase, so that locks form."""
+    if not style.curl:
+        return paths
+    t = np.linspace(0, 1, _POINTS)
+    lock = np.floor(phase * 60) / 60
+    angle = 2 * np.pi * (style.turns * t[None] + 7.3 * lock[:, None] + 0.15 * phase[:, None])
+    swell = style.curl * np.minimum(2.5 * t, 1)[None]
+    return paths + np.stack([swell * np.cos(angle), 0.5 * swell * np.sin(angle), swell * np.sin(angle)], -1)
+
+
+def _tail(style: Style, draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The part of a ponytail behind its tie."""
+    t = np.linspace(0, 1, _POINTS)
+    spread = (draws[:, 3:6] - 0.5) * np.array([0.34, 0.2, 0.3])
+    fall = np.stack([0 * t, 0.12 * np.sin(3 * t) - t**1.3 * style.tail, -0.30 * np.sin(np.pi * np.minimum(t * 1.3, 1))], 1)
+    width = (0.35 + 0.9 * np.sin(np.pi * np.clip(t * 0.85 + 0.08, 0, 1)))[None, :, None]
+    return np.array(style.tie) + fall[None] * (0.85 + 0.25 * draws[:, 2])[:, None, None] + spread[:, None] * width
+
+
+@dataclass(frozen=True)
+class Strands:
+    """Drawn hair on a window: premultiplied colour, and inverse depths with their weight."""
+
+    colour: Array
+    inverse: Array
+    weight: Array
+
+
+def draw(paths: Array, width: Array, tint: Array, head: Head, camera: Camera, place: NDArray[np.float64],
+         turn: NDArray[np.float64], colour: Colour, light: Light, window: tuple[slice, slice], depth: Array, cover: Array,
+         curled: bool
+         ) -> tuple[Strands, Strands]:
+    """Draw strands on a window of the fine canvas: those before the body, and those behind it."""
+    body = paths.astype(float) * head.half @ head.turn + head.centre
+    seen = camera.project(place + body @ turn)
+    seen[..., :2] -= [window[1].start, window[0].start]
+    a, b = seen[:, :-1], seen[:, 1:]
+    middle = 0.5 * (a + b)
+    shades = _shade(paths, body, tint, colour, light, turn, head, curled)
+    rows, columns = depth.shape
+    x = np.clip(np.round(middle[..., 0]).astype(int), 0, columns - 1)
+    y = np.clip(np.round(middle[..., 1]).astype(int), 0, rows - 1)
+    hidden = (middle[..., 2] > depth[y, x] + 0.012) & (cover[y, x] > 0.3)
+    t = np.linspace(0, 1, paths.shape[1] - 1)
+    thick = width[:, None] * head.half * camera.focal_pixels / middle[..., 2] * (1.05 - 0.75 * t**2)
+    inside = (a[..., 0].clip(-50) > -50) & (a[..., 0] < columns + 50) & (a[..., 1] > -50) & (a[..., 1] < rows + 50)
+    drawn = []
+    base = [int(v) for v in shades.reshape(-1, 3).mean(0)]
+    for chosen in (~hidden & inside, hidden & inside):
+        drawn.append(_ink(a, b, middle, shades, thick, chosen, depth.shape, base))
+    return drawn[0], drawn[1]
+
+
+def _shade(paths: Array, body: NDArray[np.float64], tint: Array, colour: Colour, light: Light, turn: NDArray[np.float64],
+           head: Head, curled: bool) -> NDArray[np.uint8]:
+    """sRGB codes of every segment: a thin cylinder's diffuse and highlight, darker inside and below."""
+    middle = 0.5 * (paths[:, :-1] + paths[:, 1:])
+    out = middle - _SKULL[0].astype(np.float32)
+    out[..., 1] = np.maximum(out[..., 1], -0.25)
+    out /= np.linalg.norm(out, axis=-1, keepdims=True) + 1e-6
+    tangent = np.diff(body, axis=1)
+    tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True) + 1e-9
+    key = turn @ np.asarray(light.towards)
+    normal = out @ head.turn
+    facing = np.clip(0.35 + 0.65 * normal @ key, 0, 1)
+    half = key + np.array([0, 0.15, 1.0])
+    half /= np.linalg.norm(half)
+    shine = np.clip(1 - (tangent @ half) ** 2, 0, 1) ** 14 * np.clip(normal @ half, 0, 1) ** 2
+    up = 0.5 + 0.5 * normal[..., 1]
+    strand = np.asarray(colour) * tint[:, None, None]
+    fill = up[..., None] * np.asarray(light.sky) + (1 - up[..., None]) * np.asarray(light.ground)
+    lit = strand * (fill + facing[..., None] * np.asarray(light.key))
+    lit += shine[..., None] * np.asarray(light.key) * (0.9 * np.asarray(colour) + 0.012) * (0.4 if curled else 1.0)
+    lit += np.asarray(light.rim) * 0.25 * np.sqrt(np.asarray(colour)) * (np.clip(normal[..., 1], 0, 1) ** 2)[..., None]
+    return np.round(255 * np.interp(lit, LINEAR, np.arange(256) / 255)).astype(np.uint8)
+
+
+def _ink(a: NDArray[np.float64], b: NDArray[np.float64], middle: NDArray[np.float64], shades: NDArray[np.uint8],
+         thick: NDArray[np.float64], chosen: NDArray[np.bool_], shape: tuple[int, int], base: list[int]) -> Strands:
+    """Draw the chosen segments far to near."""
+    colour, cover = np.empty((*shape, 3), np.uint8), np.zeros(shape, np.uint8)
+    colour[:] = base
+    order = np.argsort(-middle[chosen][:, 2])
+    starts, ends = (np.round(p[chosen][order][:, :2] * 16).astype(int).tolist() for p in (a, b))
+    tones, sizes = shades[chosen][order].tolist(), thick[chosen][order]
+    strong = np.clip(sizes * 255, 90, 255).astype(int).tolist()
+    for start, end, tone, size, alpha in zip(starts, ends, tones, np.maximum(1, np.round(sizes)).astype(int).tolist(), strong,
+                                             strict=True):
+        cv2.line(colour, start, end, tone, size, cv2.LINE_AA, 4)
+        cv2.line(cover, start, end, alpha, size, cv2.LINE_AA, 4)
+    x, y = (np.round(middle[chosen][:, k]).astype(int) for k in (0, 1))
+    fits = (x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])
+    flat = y[fits] * shape[1] + x[fits]
+    size = shape[0] * shape[1]
+    weight = np.bincount(flat, minlength=size).reshape(shape).astype(np.float32)
+    total = np.bincount(flat, 1 / middle[chosen][fits, 2], size).reshape(shape).astype(np.float32)
+    return Strands(premultiply(LINEAR[colour], cover.astype(np.float32) / 255), total / np.maximum(weight, 1), weight)

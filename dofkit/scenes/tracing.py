@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sphere tracing of a body: what each ray meets, and how the light falls on it.
+
+`Tracer` holds a body's parts as one camera sees them.  `look` returns coverage, depth and lit colour on a
+window of the (finely drawn) canvas; everything is in the body's own axes, metres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dofkit.scenes.camera import Camera
+from dofkit.scenes.light import Light
+from dofkit.scenes.solids import FAR, Array, Box, Part, vec
+
+_ROUNDS = (3, 3, 4, 5, 6)  # steps before the rays that are done are dropped
+_BLOCK = 4  # pixels that share the first part of their way
+_ROOM = 2.5  # metres behind the nearest part where a ray gives up
+_EPSILON = np.float32(0.003)  # metres, for normals
+_HOLLOWS = (0.035, 0.13)  # metres: how far ambient occlusion looks
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a window shows of a body: linear colour (h, w, 3), coverage (h, w), depth (h, w)."""
+
+    colour: Array
+    cover: Array
+    depth: Array
+
+
+class Tracer:
+    """A body's parts before a camera.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        In the body's axes.
+    camera : Camera
+        The canvas to draw on.
+    place : (3,) array
+        The body's origin in the world.
+    turn : (3, 3) array
+        Rows: the body's right, up and front in the world.
+    """
+
+    def __init__(self, parts: Sequence[Part], camera: Camera, place: NDArray[np.float64],
+                 turn: NDArray[np.float64]) -> None:
+        self.camera, self.place, self.turn = camera, place, turn
+        self.origin = turn @ (camera.position - place)
+        found = [(part, self._bounds(part)) for part in parts]
+        self.parts = [(part, box, near) for part, (box, near) in found if box is not None]
+
+    def _bounds(self, part: Part) -> tuple[Box | None, float]:
+        """The part's box on the canvas (None: out of sight) and the depth where it starts."""
+        low, high, near = np.full(2, np.inf), np.full(2, -np.inf), np.inf
+        for centre, radius in part.solid.bounds():
+            x, y, z = self.camera.project(self.place + centre @ self.turn)
+            reach = (radius + part.blend) * self.camera.focal_pixels / max(z - radius, 0.05) + 2
+            low, high = np.minimum(low, [y - reach, x - reach]), np.maximum(high, [y + reach, x + reach])
+            near = min(near, z - radius - 0.02)
+        low = np.maximum(np.floor(low), 0).astype(int)
+        high = np.minimum(np.ceil(high), self.camera.canvas).astype(int)
+        if (low >= high).any():
+            return None, near
+        return (slice(low[0], high[0]), slice(low[1], high[1])), near
+
+    def window(self, front_only: bool = False) -> Box | None:
+        """The box that holds all parts, or those in front."""
+        boxes = [box for part, box, _ in self.parts if part.front or not front_only]
+        if not boxes:
+            return None
+        rows, columns = zip(*boxes, strict=True)
+        return (slice(min(r.start for r in rows), max(r.stop for r in rows)),
+                slice(min(c.start for c in columns), max(c.stop for c in columns)))
+
+    def look(self, window: Box, light: Light, *, front: bool) -> Look:
+        """Trace and light a window, with or without the parts that lie in front."""
+        rows, columns = window[0].stop - window[0].start, window[1].stop - window[1].start
+        parts = [(part, _inside(box, window), near) for part, box, near in self.parts if front or not part.front]
+        world = self.camera.rays(window[0].start, window[1].start, rows, columns)
+        rays = self.turn.astype(np.float32) @ (world).reshape(3, -1)
+        depth, miss = self._walk(parts, rays, columns)
+        cover = np.clip(0.5 - miss, 0, 1)
+        seen = np.flatnonzero(cover > 0)
+        colour = np.zeros((cover.size, 3), np.float32)
+        if seen.size:
+            way, far = np.ascontiguousarray(rays[..., seen]), depth[seen]
+            colour[seen] = self._light(_Field(parts, seen, columns), way, far, light)
+        depth[cover <= 0] = FAR
+        return Look(colour.reshape(rows, columns, 3), cover.reshape(rows, columns), depth.reshape(rows, columns))
+
+    def _walk(self, parts: list, rays: Array, columns: int) -> tuple[Array, Array]:
+        """Depth of the first touch or closest approach of each ray, and the distance there in pixels.
+
+        One ray per block of pixels goes ahead until a surface comes within the block's cone; the block's rays
+        start from there, if at all.
+        """
+        rows = rays.shape[1] // columns
+        near = np.full((rows, columns), FAR, np.float32)
+        for _, box, start in parts:
+            np.minimum(near[box], start, out=near[box])
+        y, x = (np.minimum(np.arange(0, n, _BLOCK) + _BLOCK // 2, n - 1) for n in (rows, columns))
+        scout = (y[:, None] * columns + x[None]).reshape(-1)
+        first = cv2.erode(near, np.ones((_BLOCK + 1, _BLOCK + 1), np.uint8))[np.ix_(y, x)].reshape(-1)
+        ahead, gap = self._march(parts, rays, columns, scout, first, reach=0.75 * _BLOCK)
+        start = np.where(gap < 0.75 * _BLOCK, ahead, FAR).reshape(len(y), len(x))
+        start = np.repeat(np.repeat(start, _BLOCK, 0)[:rows], _BLOCK, 1)[:, :columns].reshape(-1)
+        return self._march(parts, rays, columns, np.arange(start.size), start, reach=-0.5)
+
+    def _march(self, parts: list, rays: Array, columns: int, pixels: NDArray[np.intp],
+               start: Array, *, reach: float) -> tuple[Array, Array]:
+        """Walk some pixels' rays until a surface is within `reach` pixels (of the shape grown by as much)."""
+        depth, found = start.astype(np.float32), start.astype(np.float32)
+        best = np.full(depth.size, np.inf, np.float32)
+        pixel, slack = np.float32(1 / self.camera.focal_pixels), np.float32(0.4 - min(reach, 0))
+        active = np.flatnonzero(depth < FAR)
+        limit = np.float32(np.min(depth, initial=FAR) + _ROOM)
+        for steps in _ROUNDS:
+            if not active.size:
+                break
+            field, way = _Field(parts, pixels[active], columns), rays[:, pixels[active]]
+            here, top, at = depth[active], best[active], found[active]
+            pace = 1 / np.sqrt(np.einsum("in,in->n", way, way))
+            for _ in range(steps):
+                gap = field(vec(self.origin) + here * way)
+                size = gap / (here * pixel)
+                better = size < top
+                np.copyto(top, size, where=better)
+                np.copyto(at, here, where=better)
+                ahead = pace * (gap + slack * here * pixel) if reach < 0 else pace * gap
+                here = np.where(top > reach, here + np.minimum(ahead, 1.0), here)
+            best[active], found[active], depth[active] = top, at, here
+            active = active[(top > reach) & (here < limit)]
+        return found, best
+
+    def _light(self, field: _Field, way: Array, far: Array, light: Light) -> Array:
+        """Linear colour of the rays that touch, (N, 3)."""
+        points = vec(self.origin) + far * way
+        index = np.full(far.size, -1, np.int16)
+        here = field(points, index)
+        normal = np.empty((3, far.size), np.float32)
+        for axis in range(3):
+            moved = points.copy()
+            moved[axis] += _EPSILON
+            normal[axis] = field(moved) - here
+        normal /= np.sqrt(np.einsum("in,in->n", normal, normal)) + np.float32(1e-9)
+        hollow = np.ones(far.size, np.float32)
+        for reach in _HOLLOWS:
+            open_ = field(points + np.float32(reach) * normal) / np.float32(reach)
+            hollow -= np.float32(0.45) * (1 - np.clip(open_, 0, 1))
+        albedo = np.full((far.size, 3), 0.2, np.float32)
+        gloss, soft = np.zeros(far.size, np.float32), np.zeros(far.size, np.float32)
+        pixel = float(np.median(far)) / self.camera.focal_pixels
+        for number, part in enumerate(field.parts):
+            rows = np.flatnonzero(index == number)
+            if rows.size:
+                albedo[rows], shine, normal[:, rows] = part.paint(points[:, rows], normal[:, rows], pixel)
+                gloss[rows], soft[rows] = shine
+        view = -way / np.sqrt(np.einsum("in,in->n", way, way))
+        return light.on(albedo, normal, view, hollow, gloss, soft, self.turn, points[1])
+
+
+class _Field:
+    """Signed distance to the smooth union of parts, for a fixed set of pixels of a window."""
+
+    def __init__(self, parts: list, pixels: NDArray[np.intp], columns: int) -> None:
+        row, column = pixels // columns, pixels % columns
+        self.parts = [part for part, _, _ in parts]
+        self.where = [
+            np.flatnonzero((row >= y.start) & (row < y.stop) & (column >= x.start) & (column < x.stop))
+            for _, (y, x), _ in parts
+        ]
+
+    def __call__(self, p: Array, index: NDArray[np.int16] | None = None) -> Array:
+        """Distances at points (3, N); on request also which part is nearest."""
+        total = np.full(p.shape[1], FAR, np.float32)
+        nearest = total.copy() if index is not None else total
+        for number, (part, rows) in enumerate(zip(self.parts, self.where, strict=True)):
+            if not rows.size:
+                continue
+            gap = part.solid.distance(np.take(p, rows, axis=1))
+            if index is not None:
+                closer = gap < nearest[rows]
+                nearest[rows[closer]], index[rows[closer]] = gap[closer], number
+            below = total[rows]
+            if part.blend:
+                mix = np.maximum(np.float32(part.blend) - np.abs(below - gap), 0)
+                total[rows] = np.minimum(below, gap) - mix * mix * np.float32(0.25 / part.blend)
+            else:
+                total[rows] = np.minimum(below, gap)
+        return total
+
+
+def _inside(box: Box, window: Box) -> Box:
+    """A box of the canvas in the coordinates of a window of it."""
+    sizes = [frame.stop - frame.start for frame in window]
+    y, x = (slice(min(max(part.start - frame.start, 0), size), min(max(part.stop - frame.start, 0), size))
+            for part, frame, size in zip(box, window, sizes, strict=True))
+    return y, x
