@@ -4,8 +4,8 @@
     w_ij = 1/C if ||p_i - p_j|| < r, else 0                                 Eq. 5
     w_hat_ij(m) = w_ij (1 - m_j) / sum_j w_ij (1 - m_j)                     Eq. 6
 
-``printed`` is Eq. 5 as it stands: a pixel counts whole or not at all, so the disc jumps as r grows. ``area`` weighs each
-pixel by the share of it that the disc covers; it varies smoothly with r and is what the authors' own pictures show.
+``printed`` is Eq. 5 as it stands: a pixel counts whole or not at all, so the disc jumps as r grows. ``area`` weighs
+each pixel by the share of it that the disc covers; it varies smoothly with r and is what the authors' pictures show.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def disc_kernel(r: float, disc: Disc = "area") -> np.ndarray:
 def _area_from_centre(x: np.ndarray, y: np.ndarray, r: float) -> np.ndarray:
     """Area of the disc of radius r inside the rectangle from (0, 0) to (x, y), odd in x and in y."""
     a, b = np.broadcast_arrays(np.minimum(np.abs(x), r), np.minimum(np.abs(y), r))
-    start = np.minimum(np.sqrt(r**2 - b**2), a)  # up to here the rectangle's top lies inside the disc
+    start = np.minimum(np.sqrt(np.maximum(r**2 - b**2, 0.0)), a)  # up to here the rectangle's top lies inside the disc
     under_arc = _arc_integral(a, r) - _arc_integral(start, r)
     return np.sign(x) * np.sign(y) * (start * b + under_arc)
 

@@ -10,22 +10,22 @@ face is found a body in the middle of the picture is assumed, and the message sa
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
-from skimage.data import lbp_frontal_face_cascade_filename
-from skimage.feature import Cascade
+
+from dofkit.faces import Box, find_face, shrunk
+
+__all__ = ["CoarseMask", "Mode", "body_outline", "find_face", "grabcut_mask", "lower_is_nearer"]
 
 Mode = Literal["auto", "selfie", "whole-body"]
-Box = tuple[int, int, int, int]
 
-FACE_SIDE = 480  # px, the longer side of the picture in which a face is looked for
 CUT_SIDE = 400  # px, the longer side of the picture that is cut
-_SURE_PERSON, _SURE_BACKGROUND = 0.97, 0.005  # probabilities beyond which the outline alone decides
-_WHOLE_BODY_BELOW = 5.0  # face widths from the middle of the face to the lower border, to call it a whole body
+_SURE_PERSON, _SURE_BACKGROUND = 0.95, {"whole-body": 0.01, "selfie": 0.06}  # there the outline alone decides
+# Face widths from the middle of the face to the lower border: up to here only shoulders, from there a whole body
+_SHOULDERS, _WHOLE_BODY = 2.7, 5.0
 
 # The outline of a body below its face, in face widths from the middle of the face: at height dy (down) the half-width
 # at which every second person ends, and how soft that is (scale of a logistic). Measured on the training halves of
@@ -41,7 +41,7 @@ _OUTLINES = {
         (0.4, 0.60, 0.25), (0.8, 0.97, 0.32), (1.2, 1.28, 0.22), (1.6, 1.65, 0.30), (2.4, 1.75, 0.35),
         (4.0, 1.80, 0.40)]),
 }
-# Where a face mostly is: middle as parts of width and height, width as a part of the height (medians of the same data).
+# Where a face mostly is: middle as parts of width and height, width as a part of the height (medians, same data).
 _USUAL_FACE = {"whole-body": (0.5, 0.125, 0.09), "selfie": (0.5, 0.43, 0.37)}
 
 
@@ -67,43 +67,6 @@ class CoarseMask:
     face: Box | None
 
 
-def find_face(image: np.ndarray) -> Box | None:
-    """Find the most plausible frontal face with scikit-image's cascade of local binary patterns.
-
-    Every hit is scored by its size, by the skin colour in it (chroma only, unless the picture is grey) and by
-    where it is; on 150 street photographs 95 of the 98 faces that the cascade saw were picked, with 4 false ones.
-
-    Parameters
-    ----------
-    image : ndarray, (H, W, 3) float32
-        sRGB in [0, 1].
-
-    Returns
-    -------
-    tuple or None
-        (x, y, w, h) of the face from brows to chin in pixels, or None.
-
-    Examples
-    --------
-    >>> from skimage import data
-    >>> x, y, w, h = find_face(data.astronaut() / np.float32(255))
-    >>> 150 < x < 190 and 50 < y < 90 and 90 < w < 130
-    True
-    """
-    small, scale = _shrunk(image, FACE_SIDE)
-    height, width = small.shape[:2]
-    if min(height, width) < 32:
-        return None
-    hits = _cascade().detect_multi_scale(img=small, scale_factor=1.15, step_ratio=1.3, min_size=(20, 20),
-                                         max_size=(min(height, width),) * 2)
-    boxes = [(hit["c"], hit["r"], hit["width"]) for hit in hits]
-    scores = [_face_score(small, *box) for box in boxes]
-    if not boxes or max(scores) < -1:
-        return None
-    x, y, w = (round(v / scale) for v in boxes[int(np.argmax(scores))])
-    return x, y, min(w, image.shape[1] - x), min(w, image.shape[0] - y)
-
-
 def grabcut_mask(image: np.ndarray, mode: Mode = "auto") -> CoarseMask:
     """Cut the person out with GrabCut, seeded by a face and the outline of a body below it.
 
@@ -126,22 +89,22 @@ def grabcut_mask(image: np.ndarray, mode: Mode = "auto") -> CoarseMask:
     >>> found.mode, found.message
     ('selfie', 'graph cut from the face found')
     """
+    if mode not in ("auto", "selfie", "whole-body"):
+        raise ValueError(f"mode must be 'auto', 'selfie' or 'whole-body', not {mode!r}")
     face = find_face(image)
     height, width = image.shape[:2]
-    if mode == "auto":
-        room = (height - face[1] - face[3] / 2) / face[2] if face else 9.0
-        chosen = "whole-body" if room > _WHOLE_BODY_BELOW else "selfie"
-    else:
-        chosen = mode
-    small, scale = _shrunk(image, CUT_SIDE)
-    at = _in_face_units(face, chosen, height, width)
-    outline = body_outline(small.shape[:2], tuple(v * scale for v in at), chosen, certain=face is not None)
-    person = _cut(small, outline)
+    x, y, w = _middle_of_face(face, "whole-body" if mode == "auto" else mode, height, width)
+    room = (height - y) / w
+    chosen = mode if mode != "auto" else "whole-body" if room > _WHOLE_BODY else "selfie"
+    small, scale = shrunk(image, CUT_SIDE)
+    outline = body_outline(small.shape[:2], (x * scale, y * scale, w * scale),
+                           "selfie" if room < _SHOULDERS else "whole-body", certain=face is not None)
+    person = _cut(small, outline, _SURE_BACKGROUND[chosen])
     message = "graph cut from the face found" if face else (
         "no face found: graph cut from a body assumed in the middle of the picture; a mask of your own will be better")
     if person is None:
         person, message = outline > 0.5, f"{message}; the cut failed, so this is only the usual outline of a body"
-    mask = _to_full_size(_cleaned(person, outline), small, image)
+    mask = _to_full_size(_cleaned(person, outline, w * scale), small, image)
     return CoarseMask(mask, message, chosen, face)
 
 
@@ -178,7 +141,8 @@ def lower_is_nearer(mask: np.ndarray) -> np.ndarray:
     return depth
 
 
-def body_outline(shape: tuple[int, int], face: tuple[float, ...], mode: str, *, certain: bool = True) -> np.ndarray:
+def body_outline(shape: tuple[int, int], face: tuple[float, float, float], body: str, *,
+                 certain: bool = True) -> np.ndarray:
     """Probability that a pixel belongs to the body below a face.
 
     Parameters
@@ -187,8 +151,8 @@ def body_outline(shape: tuple[int, int], face: tuple[float, ...], mode: str, *, 
         (H, W).
     face : tuple
         Middle (x, y) and width of the face, px.
-    mode : str
-        "selfie" or "whole-body".
+    body : str
+        "selfie" (head and shoulders of a front camera) or "whole-body".
     certain : bool
         False widens the outline, for a face that was only assumed.
 
@@ -196,7 +160,7 @@ def body_outline(shape: tuple[int, int], face: tuple[float, ...], mode: str, *, 
     -------
     ndarray, (H, W) float32
     """
-    outline = _OUTLINES[mode]
+    outline = _OUTLINES[body]
     x, y, w = face
     dy = (np.arange(shape[0]) - y) / w
     dx = np.abs(np.arange(shape[1]) - x) / w
@@ -207,46 +171,20 @@ def body_outline(shape: tuple[int, int], face: tuple[float, ...], mode: str, *, 
     return (0.5 + 0.5 * np.tanh(odds / 2)).astype(np.float32)
 
 
-@functools.cache
-def _cascade() -> Cascade:
-    return Cascade(lbp_frontal_face_cascade_filename())
-
-
-def _shrunk(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    """An 8-bit copy whose longer side is at most `side`, and its scale."""
-    scale = min(1.0, side / max(image.shape[:2]))
-    if scale < 1:
-        size = tuple(max(1, round(n * scale)) for n in image.shape[1::-1])
-        image = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA)
-    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8), scale
-
-
-def _face_score(image: np.ndarray, x: int, y: int, w: int) -> float:
-    height, width = image.shape[:2]
-    patch = np.ascontiguousarray(image[y + w // 5 : y + w - w // 10, x + w // 5 : x + w - w // 5])
-    _, cr, cb = np.moveaxis(cv2.cvtColor(patch, cv2.COLOR_RGB2YCrCb), -1, 0)
-    skin = float(((cr > 135) & (cr < 180) & (cb > 77) & (cb < 130)).mean())
-    if np.ptp(image, axis=2).mean() < 6:
-        skin = 1.0  # a grey picture says nothing about colour
-    aside = ((x + w / 2) / width - 0.5) / 0.2
-    low = max(0.0, (y + w / 2) / height - 0.45) / 0.12
-    return 2 * min(skin / 0.4, 1) + float(np.log(w / height)) - aside**2 / 2 - low**2 / 2
-
-
-def _in_face_units(face: Box | None, mode: str, height: int, width: int) -> tuple[float, float, float]:
+def _middle_of_face(face: Box | None, mode: str, height: int, width: int) -> tuple[float, float, float]:
     """Middle and width of the face, or of the usual one."""
     if face is not None:
         x, y, w, h = face
         return x + w / 2, y + h / 2, w
-    x, y, w = _USUAL_FACE[mode]
-    return x * width, y * height, w * min(height, 1.5 * width)
+    left, top, part = _USUAL_FACE[mode]
+    return left * width, top * height, part * min(height, 1.5 * width)
 
 
-def _cut(image: np.ndarray, outline: np.ndarray) -> np.ndarray | None:
+def _cut(image: np.ndarray, outline: np.ndarray, background: float) -> np.ndarray | None:
     """GrabCut from the outline's seeds; None if the picture is too small for it."""
     seeds = np.where(outline > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     seeds[outline > _SURE_PERSON] = cv2.GC_FGD
-    seeds[outline < _SURE_BACKGROUND] = cv2.GC_BGD
+    seeds[outline < background] = cv2.GC_BGD
     is_person = np.isin(seeds, (cv2.GC_FGD, cv2.GC_PR_FGD))
     if min(is_person.sum(), (~is_person).sum()) < 20:
         return None
@@ -257,25 +195,32 @@ def _cut(image: np.ndarray, outline: np.ndarray) -> np.ndarray | None:
     return person if person.any() and not person.all() else None
 
 
-def _cleaned(person: np.ndarray, outline: np.ndarray) -> np.ndarray:
-    """Keep the parts that lie where a body is, fill holes that are too small to be a gap under an arm."""
+def _cleaned(person: np.ndarray, outline: np.ndarray, face: float) -> np.ndarray:
+    """Drop what is thin or apart and not where a body is; fill notches and holes that are no gap under an arm."""
+    def within(radius: float, operation: int) -> np.ndarray:
+        side = 2 * round(radius * face) + 1
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+        padded = cv2.copyMakeBorder(person.astype(np.uint8), *[side] * 4, cv2.BORDER_REPLICATE)
+        return cv2.morphologyEx(padded, operation, disc)[side:-side, side:-side] > 0
+
+    person = within(0.07, cv2.MORPH_OPEN) | (person & (outline > 0.3))
+    person = person | (within(0.12, cv2.MORPH_CLOSE) & (outline > 0.7))
     count, parts, stats, _ = cv2.connectedComponentsWithStats(person.astype(np.uint8), connectivity=8)
-    weight = np.bincount(parts.ravel(), outline.ravel(), count)
-    area = stats[:, cv2.CC_STAT_AREA]
-    weight[0] = 0
-    keep = (weight / area > 0.3) & (area > 0.01 * area[weight.argmax()])
-    keep[[0, int(weight.argmax())]] = False, True
-    person = keep[parts]
+    if count > 1:
+        weight, area = np.bincount(parts.ravel(), outline.ravel(), count), stats[:, cv2.CC_STAT_AREA]
+        main = 1 + int(weight[1:].argmax())
+        keep = (weight > 0.3 * area) & (area > 0.01 * area[main])
+        keep[[0, main]] = False, True
+        person = keep[parts]
     count, parts, stats, _ = cv2.connectedComponentsWithStats((~person).astype(np.uint8), connectivity=4)
-    touches = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
-    belief = np.bincount(parts.ravel(), outline.ravel(), count) / stats[:, cv2.CC_STAT_AREA]
-    hole = (stats[:, cv2.CC_STAT_AREA] < 0.004 * person.sum()) | (belief > 0.8)
-    hole[touches] = False
+    hole = stats[:, cv2.CC_STAT_AREA] < 0.01 * person.sum()
+    hole |= np.bincount(parts.ravel(), outline.ravel(), count) > 0.8 * stats[:, cv2.CC_STAT_AREA]
+    hole[np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = False  # open to the border
     return person | (hole[parts] & ~person)
 
 
 def _to_full_size(person: np.ndarray, small: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Joint upsampling with the fast guided filter (He and Sun 2015): edges of the mask move onto edges of the photo."""
+    """Joint upsampling, the fast guided filter (He and Sun 2015): edges of the mask move onto edges of the photo."""
     radius = (9, 9)
     guide = small.astype(np.float32) / 255
     mask = person.astype(np.float32)

@@ -51,6 +51,8 @@ def use_style() -> None:
     if shell is not None:
         # The inline back end sets its own formatter once it is chosen: let it choose first.
         plt.switch_backend(plt.get_backend())
+        for formatter in shell.display_formatter.formatters.values():
+            formatter.pop(Figure, None)
         shell.display_formatter.mimebundle_formatter.for_type(Figure, page_picture)
 
 

@@ -102,6 +102,8 @@ def check_input(path: str | os.PathLike[str]) -> Path:
     dofkit.files.PhotoError: there is no file 'no such photo.jpg': check the name and the folder
     """
     file = Path(path)
+    if "\0" in str(file):
+        raise PhotoError(f"there is no file {str(file)!r}: a name holds no NUL character")
     try:
         if file.is_dir():
             raise PhotoError(f"'{file}' is a folder: name one picture file in it")
@@ -112,10 +114,8 @@ def check_input(path: str | os.PathLike[str]) -> Path:
         with file.open("rb") as handle:
             if not handle.read(1):
                 raise PhotoError(f"'{file}' is empty (0 bytes): copy or export it once more")
-    except (OSError, ValueError) as error:
-        if isinstance(error, PhotoError):
-            raise
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
+        reason = error.strerror or error
         raise PhotoError(f"cannot open '{file}' ({reason}): check its name and permissions") from error
     return file
 
@@ -131,6 +131,8 @@ def check_output(path: str | os.PathLike[str], *, force: bool = False,
         that is there already.
     """
     file = Path(path)
+    if "\0" in str(file):
+        raise PhotoError(f"cannot write {str(file)!r}: a name holds no NUL character")
     if file.suffix.lower() not in suffixes:
         given = f"suffix '{file.suffix}' is not supported" if file.suffix else "the name has no suffix"
         raise PhotoError(f"cannot write '{file}': {given}; use one of {', '.join(suffixes)}")
@@ -144,11 +146,8 @@ def check_output(path: str | os.PathLike[str], *, force: bool = False,
                              "(--force on the command line)")
         if not os.access(file.parent, os.W_OK | os.X_OK):
             raise PhotoError(f"cannot write '{file}': folder '{file.parent}' is read-only; choose another")
-    except (OSError, ValueError) as error:
-        if isinstance(error, PhotoError):
-            raise
-        raise PhotoError(f"cannot write '{file}' ({getattr(error, 'strerror', None) or error}): "
-                         "choose another name") from error
+    except OSError as error:
+        raise PhotoError(f"cannot write '{file}' ({error.strerror or error}): choose another name") from error
     return file
 
 

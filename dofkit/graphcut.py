@@ -3,8 +3,8 @@
 
     E(l) = sum_i u_i(l_i) + sum_(i,j) w_ij d(l_i, l_j)                                   Eq. 7, lambda inside w
 
-``alpha_expansion``  Potts distance d = [l_i != l_j], the paper's model: expansion moves (Boykov, Veksler and Zabih, PAMI
-                     2001) on the graph of Kolmogorov and Zabih (PAMI 2004), for the pixels that the next test leaves open.
+``alpha_expansion``  Potts distance d = [l_i != l_j], the paper's model: expansion moves (Boykov, Veksler and Zabih,
+                     PAMI 2001) on the graph of Kolmogorov and Zabih (PAMI 2004), where the next test leaves a choice.
 ``optimal_labels``   Kovtun's test (DAGM 2003): the labels that some global minimum of the Potts energy has for certain.
 ``ordered_cuts``     d = |C_l - C_l'|, the depth between two layers: exact, by K - 1 nested binary cuts.
 
@@ -98,8 +98,8 @@ def optimal_labels(u: np.ndarray, w: Weights) -> np.ndarray:
 def alpha_expansion(u: np.ndarray, w: Weights, *, sweeps: int = 20) -> np.ndarray:
     """Minimise the Potts energy: certain labels first, then expansion moves until none lowers it.
 
-    The certificate usually settles more than 95 % of a depth map, so the moves have small graphs. On everything tried its
-    energy was that of plain whole-grid expansion or lower (``tests/test_graphcut.py``).
+    The certificate usually settles more than 95 % of a depth map, so the moves have small graphs. On everything tried
+    its energy was that of plain whole-grid expansion or lower (``tests/test_graphcut.py``).
 
     Parameters
     ----------

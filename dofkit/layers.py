@@ -5,10 +5,11 @@
     u(l_i|z_i) = ||z_i - C_l|| / sigma_l^2                                  Eq. 8, K = 6 clusters from K-means
     e(l_i, l_j|z_i, z_j) = [l_i != l_j] exp(-||f_S(z)_(i->j)||)             Eq. 9, f_S a Sobel operator
 
-Eq. 8 has the unit 1/z and Eq. 9 the exponential of z, so the unit of depth decides what lambda = 10 means, and the paper
-does not state it. Here depth is measured in units of the pooled standard deviation of the clusters, which makes the result
-independent of any scaling of z; ``scale`` replaces that unit, for the experiment in notebook 04. The default unary term is
-the Gaussian negative log-likelihood that the sentence before Eq. 8 describes; Eq. 8 as printed is ``unary="printed"``.
+Eq. 8 has the unit 1/z and Eq. 9 the exponential of z, so the unit of depth decides what lambda = 10 means, and the
+paper does not state it. Here depth is measured in units of the pooled standard deviation of the clusters, which makes
+the result independent of any scaling of z; ``scale`` replaces that unit, for the experiment in notebook 04. The default
+unary term is the Gaussian negative log-likelihood that the sentence before Eq. 8 describes; Eq. 8 as it is printed is
+``form="printed"``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _BINS = 1024
 
 @dataclass(frozen=True)
 class Clusters:
-    """K-means of the depths: ``centres`` (K,) from near to far, ``variances`` (K,), ``sigma`` their pooled deviation."""
+    """K-means of the depths: ``centres`` (K,) near to far, ``variances`` (K,), ``sigma`` their pooled deviation."""
 
     centres: np.ndarray
     variances: np.ndarray
@@ -109,7 +110,7 @@ def unary(z: np.ndarray, clusters: Clusters, *, form: Unary = "gaussian") -> np.
 
 
 def pairwise(z: np.ndarray, *, lambda_: float = 10.0) -> Weights:
-    """lambda exp(-||f_S(z)||) of Eq. 9 between right-hand and lower neighbours: ((H, W-1), (H-1, W)).
+    """The weights lambda exp(-||f_S(z)||) of Eq. 9 between right-hand and lower neighbours: ((H, W-1), (H-1, W)).
 
     f_S is the 3x3 Sobel derivative along the edge, per pixel (kernel / 8), averaged over the edge's two ends.
     """

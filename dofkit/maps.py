@@ -208,9 +208,9 @@ def _fitting(what: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarra
 
 
 def _same_aspect(h: int, w: int, height: int, width: int) -> bool:
-    """Aspects agree within 2 %, or within the pixel that rounding may have cost either picture."""
+    """Aspects agree within 2 %, or within what rounding to whole pixels may have cost the smaller picture."""
     ratio = (w * height) / (h * width)
-    return abs(ratio - 1) <= max(ASPECT_TOLERANCE, 0.5 / h + 0.5 / w)
+    return abs(ratio - 1) <= max(ASPECT_TOLERANCE, 0.5 / min(h, height) + 0.5 / min(w, width))
 
 
 def _load_picture(path: str | os.PathLike[str]) -> tuple[np.ndarray, str]:

@@ -167,7 +167,8 @@ class PortraitMode:
             small = cv2.resize(m, labels.shape[::-1], interpolation=cv2.INTER_AREA)
             radii = render.layer_radii(labels, small, self.K, largest)
             result = render.render_layers(light, alpha, labels, radii, guided=self.guided)
-        return radii, linear_to_srgb(result) if self.space == "linear" else result
+        result = linear_to_srgb(result) if self.space == "linear" else result
+        return radii, result.clip(0, 1)  # the blur rounds by 1e-7 and may leave the range
 
 
 def mode_of(m: np.ndarray) -> str:

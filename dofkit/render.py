@@ -4,10 +4,10 @@
     B_i = m_i I_i + (1 - m_i) sum_j w_ij I_j                                             Eq. 4, selfies
     B_i = m_i I_i + (1 - m_i) sum_l sum_t g_it [l_t = l] sum_j w_hat_ij^l(m) I_j         Eq. 10, whole bodies
 
-w_hat is Eq. 6 (``dofkit.blur``), l the layers of Eq. 7-9 (``dofkit.layers``), g a Gaussian that feathers the layers into
-each other. The paper gives neither the width of g nor the radii r^l. Here g is 0.8 % of the long side wide. The radii grow
-by equal steps from 0 at the person's own layer to ``max_radius`` at the farthest: that is what a before-and-after pair
-published by the authors shows (1 to 5 pixels on a picture of 333 x 500).
+w_hat is Eq. 6 (``dofkit.blur``), l the layers of Eq. 7-9 (``dofkit.layers``), g a Gaussian that feathers the layers
+into each other. The paper gives neither the width of g nor the radii r^l. Here g is 0.8 % of the long side wide. The
+radii grow by equal steps from 0 at the person's own layer to ``max_radius`` at the farthest: that is what a
+before-and-after pair published by the authors shows (1 to 5 pixels on a picture of 333 x 500).
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def layer_radii(labels: np.ndarray, m: np.ndarray, K: int, max_radius: float) ->
 
 
 def _over(image: np.ndarray, m: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """m I + (1 - m) B, exactly I where m is 1."""
+    """Return m I + (1 - m) B, exactly I where m is 1."""
     alpha = m[..., None]
     return alpha * image + (1.0 - alpha) * background
 

@@ -155,7 +155,7 @@ def reproduce(plan: Plan, *, progress: bool | None = None) -> list[Run]:
     check_parameters(plan)
     bars = sys.stderr.isatty() if progress is None else progress
     runs: list[Run] = []
-    with absolute_folders(), tqdm(plan.notebooks, unit="notebook", disable=not bars) as outer:
+    with kernel_environment(), tqdm(plan.notebooks, unit="notebook", disable=not bars) as outer:
         for path in outer:
             outer.set_description(path.stem)
             run = run_notebook(path, plan, bar=bars)
@@ -218,11 +218,17 @@ def update(runs: Sequence[Run]) -> list[Path]:
 
 
 @contextlib.contextmanager
-def absolute_folders() -> Iterator[None]:
-    """Folders in the environment as absolute paths, because a notebook runs in its own folder."""
-    before = {name: os.environ[name] for name in FOLDERS if os.environ.get(name)}
+def kernel_environment() -> Iterator[None]:
+    """The environment as kernels need it: absolute folders, as a notebook runs in its own; no MPLBACKEND.
+
+    A kernel shows figures in the page unless that variable names another back end.
+    """
+    before = {name: os.environ[name] for name in (*FOLDERS, "MPLBACKEND") if os.environ.get(name)}
     try:
-        os.environ.update({name: str(Path(value).expanduser().absolute()) for name, value in before.items()})
+        os.environ.update(
+            {name: str(Path(before[name]).expanduser().absolute()) for name in FOLDERS if name in before}
+        )
+        os.environ.pop("MPLBACKEND", None)
         yield
     finally:
         os.environ.update(before)

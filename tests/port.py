@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A straightforward port of sections 3.3 and 4.1, kept as the oracle: slow, short, every pixel treated alike.
 
-Whole-grid alpha expansion, KNN matting of the whole picture by pymatting, one filter2D over the whole picture per layer.
-The kit must agree with it (tests) and be faster (tests/benchmarks).
+Whole-grid alpha expansion, KNN matting of the whole picture by pymatting, one filter2D over the whole picture per
+layer. The kit must agree with it (tests) and be faster (tests/benchmarks).
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def whole_picture_matte(image: np.ndarray, known: np.ndarray) -> np.ndarray:
     return estimate_alpha_knn(image.astype(np.float64), known.astype(np.float64)).astype(np.float32)
 
 
-def blur_everything(image: np.ndarray, m: np.ndarray, labels: np.ndarray, radii: np.ndarray, feather: float) -> np.ndarray:
+def blur_everything(
+    image: np.ndarray, m: np.ndarray, labels: np.ndarray, radii: np.ndarray, feather: float
+) -> np.ndarray:
     """Eq. 10 to the letter, in double precision, every layer over the whole picture."""
     background = np.zeros(image.shape, np.float64)
     share = (1.0 - m.astype(np.float64))[..., None]

@@ -286,6 +286,13 @@ def test_reproduce_refuses_before_anything_runs(checkout, capsys, monkeypatch, a
     assert not (checkout / "build").exists()
 
 
+def test_reproduce_without_notebooks_says_so(checkout, capsys):
+    for path in (checkout / "notebooks").iterdir():
+        path.unlink()
+    assert call("reproduce") == 2
+    assert "there are no notebooks in" in capsys.readouterr().err
+
+
 def test_parameters_are_numbers_paths_or_texts(tmp_path, monkeypatch):
     from dofkit.commands.reproduce import parse_parameter
 

@@ -187,9 +187,7 @@ def messy() -> nbformat.NotebookNode:
         ),
     ]
     text = new_markdown_cell("# Title", metadata={"collapsed": True})
-    return new_notebook(
-        cells=[text, cell], metadata={"widgets": {"state": {}}, "papermill": {}}
-    )
+    return new_notebook(cells=[text, cell], metadata={"widgets": {"state": {}}, "papermill": {}})
 
 
 def test_what_changes_from_run_to_run_is_left_out():

@@ -70,10 +70,14 @@ def run(args: argparse.Namespace) -> int:
     root = manifest.checkout()
     items = manifest.read_manifest()
     notebooks = reproduce.all_notebooks(root / "notebooks", solutions=args.solutions)
+    if not notebooks:
+        raise NotebookError(f"there are no notebooks in {root / 'notebooks'}")
     plan = reproduce.Plan(
         reproduce.select(notebooks, args.only, items),
         (args.output or root / "build" / "notebooks").absolute(),
-        {"profile": args.profile} | dict(parse_parameter(text) for text in args.parameter),
+        # quick is every notebook's own default; the exercises' solutions have no profiles
+        ({} if args.profile == "quick" else {"profile": args.profile})
+        | dict(parse_parameter(text) for text in args.parameter),
         offered=data_root(args.data_root),
         time_limit=args.time_limit,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Portraits made by code, with exact depth, matte, hidden background and a thin lens: the kit's embedded data.
+"""Portraits made by code, with exact depth, matte, background and a thin lens: the kit's embedded data.
 
 `portrait_scene(seed, size, kind, split)` gives a `Scene`; `lens` is the physics of its photographs.
 """

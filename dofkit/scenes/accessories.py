@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dofkit.scenes.fabrics import fabric_paint
 from dofkit.scenes.head import Head
-from dofkit.scenes.palettes import Colour
+from dofkit.scenes.palettes import Colour, dim
 from dofkit.scenes.pose import Skeleton
-from dofkit.scenes.solids import Array, Block, Ellipsoid, Loft, Part, Ring, RoundCone
-from dofkit.scenes.wardrobe import Paint, fabric_paint, torso_profile
+from dofkit.scenes.solids import Array, Block, Ellipsoid, Loft, Paint, Part, Ring, RoundCone
+from dofkit.scenes.wardrobe import torso_profile
 
 HATS = ("beanie", "cap", "sun hat", "fedora")
 BAGS = ("backpack", "shoulder", "tote")
@@ -89,8 +90,21 @@ def cup_part(joints: Skeleton, side: int) -> Part:
     """A paper cup in a raised hand."""
     s = joints.stature
     middle = 0.45 * joints.wrists[side] + 0.55 * joints.hands[side] + joints.torso[2] * 0.026 * s
-    solid = RoundCone(middle - [0, 0.024 * s, 0], middle + [0, 0.030 * s, 0], 0.018 * s, 0.023 * s)
-    return Part(solid, fabric_paint(solid, (0.70, 0.66, 0.58), (0.30, 0.17, 0.09), pattern="stripes", folds=0.0), 0.0, True)
+    rows = np.array(
+        [
+            [-0.026, 0.0155, 0.0155, 0],
+            [0.026, 0.0205, 0.0205, 0],
+            [0.028, 0.0225, 0.0225, 0],
+            [0.033, 0.021, 0.021, 0],
+        ]
+    )
+    solid = Loft(middle, np.eye(3), rows * s)
+    return Part(
+        solid,
+        fabric_paint(solid, (0.70, 0.66, 0.58), (0.30, 0.17, 0.09), pattern="sleeve", folds=0.0),
+        0.0,
+        True,
+    )
 
 
 def hat_parts(extras: Extras, head: Head, colours: tuple[Colour, ...]) -> list[Part]:
@@ -102,30 +116,33 @@ def hat_parts(extras: Extras, head: Head, colours: tuple[Colour, ...]) -> list[P
     if extras.hat == "beanie":
         crown = Dome(head, (0, 0.34, -0.12), (0.80, 0.84, 0.98), 0.40, 0.10)
         roll = Ring(place(0, 0.44, -0.08), 0.80 * h, 0.105 * h, _level(head, 0.10), squash=1.20)
-        return [Part(crown, fabric_paint(crown, felt, folds=0.3, stretch=6)),
-                Part(roll, fabric_paint(roll, tuple(0.85 * c for c in felt), folds=0.25, stretch=8), 0.01)]
+        return [
+            Part(crown, fabric_paint(crown, felt, folds=0.3, stretch=6)),
+            Part(roll, fabric_paint(roll, dim(felt, 0.85), folds=0.25, stretch=8), 0.01),
+        ]
     if extras.hat == "cap":
         crown = Dome(head, (0, 0.36, -0.12), (0.78, 0.74, 0.96), 0.45, 0.12)
-        peak = Ellipsoid(place(0, 0.50, 0.92), np.array([0.56, 0.055, 0.58]) * h, _pitched(head, 0.20))
-        return [Part(crown, fabric_paint(crown, felt, folds=0.08)), Part(peak, fabric_paint(peak, felt, folds=0.0), 0.004)]
-    wide = 1.75 if extras.hat == "sun hat" else 1.32
+        peak = Ring(place(0, 0.50, 0.74), 0.54 * h, 0.035 * h, _level(head, -0.22), squash=1.30, plate=True)
+        return [
+            Part(crown, fabric_paint(crown, felt, folds=0.08)),
+            Part(peak, fabric_paint(peak, felt, folds=0.0), 0.004),
+        ]
+    wide = 1.5 if extras.hat == "sun hat" else 1.25
     straw = (0.62, 0.46, 0.26) if extras.hat == "sun hat" else felt
     crown = Dome(head, (0, 0.42, -0.10), (0.79, 0.78 if extras.hat == "sun hat" else 0.86, 0.95), 0.42, 0.04)
-    brim = Ellipsoid(place(0, 0.50, -0.08), np.array([wide, 0.07, wide * 1.08]) * h, _pitched(head, -0.04))
+    brim = Ring(place(0, 0.50, -0.08), wide * h, 0.04 * h, _level(head, 0.05), squash=1.07, plate=True)
     band = Ring(place(0, 0.58, -0.10), 0.775 * h, 0.065 * h, _level(head, 0.04), squash=1.22)
-    return [Part(crown, fabric_paint(crown, straw, folds=0.08)), Part(brim, fabric_paint(brim, straw, folds=0.06), 0.01),
-            Part(band, fabric_paint(band, tuple(0.35 * c for c in colours[3]), folds=0.0))]
+    return [
+        Part(crown, fabric_paint(crown, straw, folds=0.08)),
+        Part(brim, fabric_paint(brim, straw, folds=0.06), 0.01),
+        Part(band, fabric_paint(band, dim(colours[3], 0.35), folds=0.0)),
+    ]
 
 
 def _level(head: Head, tilt: float) -> NDArray[np.float64]:
     """A ring's axes around the head's up, tilted back."""
     right, up, front = head.turn
     return np.stack([right, np.cos(tilt) * front + np.sin(tilt) * up, np.cos(tilt) * up - np.sin(tilt) * front])
-
-
-def _pitched(head: Head, down: float) -> NDArray[np.float64]:
-    right, up, front = head.turn
-    return np.stack([right, np.cos(down) * up + np.sin(down) * front, np.cos(down) * front - np.sin(down) * up])
 
 
 def glasses_parts(extras: Extras, head: Head) -> list[Part]:
@@ -139,7 +156,12 @@ def glasses_parts(extras: Extras, head: Head) -> list[Part]:
     for side in (-1, 1):
         rim = Ring(place(side * 0.275, 0.03, 0.80), 0.20 * h, 0.019 * h, head.turn, squash=squash)
         parts.append(Part(rim, frame))
-        parts.append(Part(RoundCone(place(side * 0.475, 0.08, 0.76), place(side * 0.70, 0.06, -0.05), 0.018 * h, 0.018 * h), frame))
+        parts.append(
+            Part(
+                RoundCone(place(side * 0.475, 0.08, 0.76), place(side * 0.70, 0.06, -0.05), 0.018 * h, 0.018 * h),
+                frame,
+            )
+        )
         if extras.glasses == "dark":
             lens = Ellipsoid(place(side * 0.275, 0.03, 0.795), np.array([0.195, 0.195 * squash, 0.03]) * h, head.turn)
             parts.append(Part(lens, _varnish((0.012, 0.014, 0.018), 0.9)))
@@ -160,7 +182,7 @@ def bag_parts(extras: Extras, joints: Skeleton, colours: tuple[Colour, ...], cur
     if extras.bag == "none":
         return []
     s, side = joints.stature, (-1, 1)[extras.side]
-    leather = tuple(0.8 * c for c in colours[5])
+    leather = dim(colours[5], 0.8)
     place = lambda x, y, z: joints.pelvis + np.array([x, y, z]) * s @ joints.torso  # noqa: E731
 
     def box(centre: NDArray[np.float64], half: tuple[float, float, float], front: bool = False) -> Part:
@@ -170,17 +192,26 @@ def bag_parts(extras: Extras, joints: Skeleton, colours: tuple[Colour, ...], cur
     def band(slope: float, offset: float, low: float, high: float) -> Part:
         around = Loft(joints.pelvis, joints.torso, torso_profile(s, curve, girth, low, high), grow=0.0165 * s)
         solid = Band(around, slope, offset * s, 0.0125 * s)
-        return Part(solid, fabric_paint(around, tuple(0.7 * c for c in leather), folds=0.03))
+        return Part(solid, fabric_paint(around, dim(leather, 0.7), folds=0.03))
 
     if extras.bag == "backpack":
-        return [box(place(0, 0.20, -0.125), (0.085, 0.125, 0.05)), band(0.0, 0.056, 0.10, 0.352), band(0.0, -0.056, 0.10, 0.352)]
+        return [
+            box(place(0, 0.20, -0.125), (0.085, 0.125, 0.05)),
+            band(0.0, 0.056, 0.10, 0.352),
+            band(0.0, -0.056, 0.10, 0.352),
+        ]
     if extras.bag == "shoulder":
-        return [box(place(side * 0.128, -0.01, 0.035), (0.026, 0.060, 0.072)), band(side * 0.55, -side * 0.105, 0.02, 0.352)]
+        return [
+            box(place(side * 0.128, -0.01, 0.035), (0.026, 0.060, 0.072)),
+            band(side * 0.55, -side * 0.105, 0.02, 0.352),
+        ]
     grip = joints.hands[extras.side]
     low = grip + np.array([0, -0.145, 0.0]) * s
     solid = Block(low, np.array([0.030, 0.095, 0.085]) * s, 0.02 * s, np.eye(3))
     parts = [Part(solid, fabric_paint(solid, leather, folds=0.2, gloss=0.05))]
     for k in (-1, 1):
-        solid_strap = RoundCone(grip + np.array([0, 0.02, 0]) * s, low + np.array([0, 0.09, 0.05 * k]) * s, 0.006 * s, 0.006 * s)
+        solid_strap = RoundCone(
+            grip + np.array([0, 0.02, 0]) * s, low + np.array([0, 0.09, 0.05 * k]) * s, 0.006 * s, 0.006 * s
+        )
         parts.append(Part(solid_strap, fabric_paint(solid_strap, leather, folds=0.0)))
     return parts

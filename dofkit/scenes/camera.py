@@ -98,8 +98,7 @@ class Camera:
         across = (np.arange(left, left + columns) - self.centre[0]) / self.focal_pixels
         along = (np.arange(top, top + rows) - self.centre[1]) / self.focal_pixels
         right, down, forward = self.axes.astype(np.float32)[..., None, None]
-        return (right * across[None, None].astype(np.float32) + down * along[None, :, None].astype(np.float32)
-                + forward)
+        return right * across[None, None].astype(np.float32) + down * along[None, :, None].astype(np.float32) + forward
 
     def inverse_depth(self, normal: tuple[float, float, float], offset: float) -> tuple[float, float, float]:
         """(a, b, c) with 1/z = a column + b row + c on the plane ``normal . P = offset``."""

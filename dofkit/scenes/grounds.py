@@ -18,17 +18,27 @@ from dofkit.scenes.light import Light
 from dofkit.scenes.palettes import linear
 from dofkit.scenes.textures import noise, step
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 Paint = Callable[[Array, Array, Array], Array]
 GROUNDS = ("grass", "paving", "cobbles", "gravel", "asphalt", "sand", "deck", "meadow")
 FLOORS = ("planks", "parquet", "tiles", "carpet", "concrete")
 TEST_FLOOR = "checker"
 
 
-def surface(camera: Camera, fine: int, *, normal: tuple[float, float, float], offset: float, axes: ArrayLike, paint: Paint,
-            light: ArrayLike, reach: tuple[float, float] = (0.3, 90.0), haze: Light | None = None,
-            shadow: Callable[[Array, Array], Array] | None = None,
-            region: Callable[[Array, Array], Array] | None = None) -> Sheet | None:
+def surface(
+    camera: Camera,
+    fine: int,
+    *,
+    normal: tuple[float, float, float],
+    offset: float,
+    axes: tuple[tuple[float, float, float], tuple[float, float, float]],
+    paint: Paint,
+    light: ArrayLike,
+    reach: tuple[float, float] = (0.3, 90.0),
+    haze: Light | None = None,
+    shadow: Callable[[Array, Array], Array] | None = None,
+    region: Callable[[Array, Array], Array] | None = None,
+) -> Sheet | None:
     """Paint a plane of the world over all of the canvas where it lies within `reach` metres of depth.
 
     `axes` are the two world directions of u and v; `shadow` gives the share of light kept at (u, v);
@@ -48,8 +58,10 @@ def surface(camera: Camera, fine: int, *, normal: tuple[float, float, float], of
     window = (slice(top, bottom), slice(left, right))
     depth = 1 / np.maximum(inverse[window], np.float32(1 / reach[1]))
     rays = view.rays(top, left, bottom - top, right - left)
-    u, v = (depth * np.tensordot(np.asarray(axis, np.float32), rays, 1) + np.float32(np.dot(axis, view.position))
-            for axis in axes)
+    u, v = (
+        depth * np.tensordot(np.asarray(axis, np.float32), rays, 1) + np.float32(np.dot(axis, view.position))
+        for axis in axes
+    )
     slant = np.sqrt(np.abs(np.tensordot(np.asarray(normal, np.float32), rays, 1)) + 1e-4)
     pixel = depth / np.float32(view.focal_pixels) / slant
     colour = paint(u, v, pixel) * np.asarray(light, np.float32)
@@ -61,8 +73,12 @@ def surface(camera: Camera, fine: int, *, normal: tuple[float, float, float], of
     cover = inside[window].astype(np.float32)
     if region is not None:
         cover *= region(u, v)
-    return Sheet(shrink(premultiply(colour.astype(np.float32), cover), fine), top // fine, left // fine,
-                 camera.inverse_depth(normal, offset))
+    return Sheet(
+        shrink(premultiply(colour.astype(np.float32), cover), fine),
+        top // fine,
+        left // fine,
+        camera.inverse_depth(normal, offset),
+    )
 
 
 def ground_paint(kind: str, tint: ArrayLike = (1, 1, 1)) -> Paint:
@@ -70,9 +86,9 @@ def ground_paint(kind: str, tint: ArrayLike = (1, 1, 1)) -> Paint:
     return lambda u, v, pixel: _GROUND[kind](u, v, pixel) * np.asarray(tint, np.float32)
 
 
-def _soft(u: Array, v: Array, scale: float, pixel: Array, **more: float) -> Array:
+def _soft(u: Array, v: Array, scale: float, pixel: Array, *, power: float = 1.6, seed: int = 0) -> Array:
     """Noise that fades where its features are finer than a pixel."""
-    return noise(u, v, scale, **more) * np.clip(1.3 - pixel / np.float32(scale), 0.15, 1)
+    return noise(u, v, scale, power=power, seed=seed) * np.clip(1.3 - pixel / np.float32(scale), 0.15, 1)
 
 
 def _mix(dark: str, light: str, t: Array) -> Array:
@@ -95,8 +111,9 @@ def _meadow(u: Array, v: Array, pixel: Array) -> Array:
     return base
 
 
-def _joints(u: Array, v: Array, wide: float, long: float, pixel: Array, *, stagger: float = 0.5, gap: float = 0.012
-            ) -> tuple[Array, Array]:
+def _joints(
+    u: Array, v: Array, wide: float, long: float, pixel: Array, *, stagger: float = 0.5, gap: float = 0.012
+) -> tuple[Array, Array]:
     """Slabs in rows: how much a point is joint, and a random number per slab."""
     row = np.floor(v / long)
     shifted = u / wide + stagger * row
@@ -111,13 +128,21 @@ def _joints(u: Array, v: Array, wide: float, long: float, pixel: Array, *, stagg
 
 def _paving(u: Array, v: Array, pixel: Array) -> Array:
     joint, shade = _joints(u, v, 0.60, 0.60, pixel, gap=0.016)
-    stone = 0.35 + 0.35 * shade + 0.10 * _soft(u, v, 0.25, pixel, seed=23) + 0.05 * _soft(u, v, 0.05, pixel, power=1.0, seed=24)
+    stone = (
+        0.35
+        + 0.35 * shade
+        + 0.10 * _soft(u, v, 0.25, pixel, seed=23)
+        + 0.05 * _soft(u, v, 0.05, pixel, power=1.0, seed=24)
+    )
     return _mix("9a8f80", "c9bfae", stone) * (1 - 0.45 * joint)[..., None]
 
 
 def _cobbles(u: Array, v: Array, pixel: Array) -> Array:
     joint, shade = _joints(u + 0.012 * noise(u, v, 0.2, seed=25), v, 0.13, 0.11, pixel, gap=0.018)
-    return _mix("6b6560", "a8a097", 0.2 + 0.6 * shade + 0.10 * _soft(u, v, 0.06, pixel, seed=26)) * (1 - 0.5 * joint)[..., None]
+    return (
+        _mix("6b6560", "a8a097", 0.2 + 0.6 * shade + 0.10 * _soft(u, v, 0.06, pixel, seed=26))
+        * (1 - 0.5 * joint)[..., None]
+    )
 
 
 def _gravel(u: Array, v: Array, pixel: Array) -> Array:
@@ -134,7 +159,11 @@ def _asphalt(u: Array, v: Array, pixel: Array) -> Array:
 
 def _sand(u: Array, v: Array, pixel: Array) -> Array:
     ripple = 0.5 + 0.12 * np.sin(14 * v + 2.2 * noise(u, v, 0.8, seed=34)) * np.clip(1.2 - pixel / 0.15, 0, 1)
-    return _mix("c4a981", "e8d6b3", ripple + 0.10 * noise(u, v, 0.5, seed=35) + 0.06 * _soft(u, v, 0.05, pixel, power=0.9, seed=36))
+    return _mix(
+        "c4a981",
+        "e8d6b3",
+        ripple + 0.10 * noise(u, v, 0.5, seed=35) + 0.06 * _soft(u, v, 0.05, pixel, power=0.9, seed=36),
+    )
 
 
 def _boards(dark: str, light: str, wide: float, long: float, across: bool) -> Paint:
@@ -151,7 +180,10 @@ def _parquet(u: Array, v: Array, pixel: Array) -> Array:
     cell = np.mod(np.floor(u / 0.48) + np.floor(v / 0.48), 2) > 0
     one, two = np.where(cell, u, v), np.where(cell, v, u)
     joint, shade = _joints(one, two, 0.48, 0.08, pixel, stagger=0, gap=0.005)
-    return _mix("8f633c", "c4925c", 0.2 + 0.5 * shade + 0.1 * _soft(one * 0.15, two, 0.03, pixel, seed=38)) * (1 - 0.4 * joint)[..., None]
+    return (
+        _mix("8f633c", "c4925c", 0.2 + 0.5 * shade + 0.1 * _soft(one * 0.15, two, 0.03, pixel, seed=38))
+        * (1 - 0.4 * joint)[..., None]
+    )
 
 
 def _tiles(u: Array, v: Array, pixel: Array) -> Array:
@@ -160,23 +192,49 @@ def _tiles(u: Array, v: Array, pixel: Array) -> Array:
 
 
 def _carpet(u: Array, v: Array, pixel: Array) -> Array:
-    return _mix("7d8590", "a3a9b0", 0.5 + 0.10 * _soft(u, v, 0.05, pixel, power=0.7, seed=40) + 0.10 * noise(u, v, 0.5, seed=41))
+    return _mix(
+        "7d8590",
+        "a3a9b0",
+        0.5 + 0.10 * _soft(u, v, 0.05, pixel, power=0.7, seed=40) + 0.10 * noise(u, v, 0.5, seed=41),
+    )
 
 
 def _concrete(u: Array, v: Array, pixel: Array) -> Array:
     joint, _ = _joints(u, v, 2.4, 2.4, pixel, stagger=0, gap=0.012)
-    return _mix("9b9892", "c4c0b8", 0.5 + 0.2 * noise(u, v, 0.9, seed=42) + 0.06 * _soft(u, v, 0.1, pixel, seed=43)) * (1 - 0.3 * joint)[..., None]
+    return (
+        _mix(
+            "9b9892",
+            "c4c0b8",
+            0.5 + 0.2 * noise(u, v, 0.9, seed=42) + 0.06 * _soft(u, v, 0.1, pixel, seed=43),
+        )
+        * (1 - 0.3 * joint)[..., None]
+    )
 
 
 def _checker(u: Array, v: Array, pixel: Array) -> Array:
     cell = np.sin(np.pi * u / 0.5) * np.sin(np.pi * v / 0.5)
-    return _mix("35393f", "e4ddd0", step(cell, 0.0, 0.05 + 2 * np.clip(pixel, 0, 0.3)) + 0.03 * noise(u, v, 0.2, seed=44))
+    return _mix(
+        "35393f",
+        "e4ddd0",
+        step(cell, 0.0, 0.05 + 2 * np.clip(pixel, 0, 0.3)) + 0.03 * noise(u, v, 0.2, seed=44),
+    )
 
 
 _GROUND: dict[str, Paint] = {
-    "grass": _grass, "meadow": _meadow, "paving": _paving, "cobbles": _cobbles, "gravel": _gravel, "asphalt": _asphalt,
-    "sand": _sand, "deck": _boards("7d6550", "a98d70", 0.14, 2.6, True), "planks": _boards("96704a", "c79f70", 0.16, 1.9, False),
-    "parquet": _parquet, "tiles": _tiles, "carpet": _carpet, "concrete": _concrete, "checker": _checker,
+    "grass": _grass,
+    "meadow": _meadow,
+    "paving": _paving,
+    "cobbles": _cobbles,
+    "gravel": _gravel,
+    "asphalt": _asphalt,
+    "sand": _sand,
+    "deck": _boards("7d6550", "a98d70", 0.14, 2.6, True),
+    "planks": _boards("96704a", "c79f70", 0.16, 1.9, False),
+    "parquet": _parquet,
+    "tiles": _tiles,
+    "carpet": _carpet,
+    "concrete": _concrete,
+    "checker": _checker,
 }
 
 

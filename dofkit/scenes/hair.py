@@ -9,19 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dofkit.scenes.camera import Camera
 from dofkit.scenes.head import Head, _ellipsoid, _join
-from dofkit.scenes.layers import LINEAR, premultiply
-from dofkit.scenes.light import Light
 from dofkit.scenes.palettes import Colour
 from dofkit.scenes.solids import Array, Part
 from dofkit.scenes.textures import noise
 
-_SKULL = (np.array([0, 0.30, -0.12]), np.array([0.70, 0.70, 0.87]))
+SKULL = (np.array([0, 0.30, -0.12]), np.array([0.70, 0.70, 0.87]))
 _FACE = (np.array([0, -0.15, 0.08]), np.array([0.66, 0.84, 0.74]))
 _BODY = (np.array([0, -2.55, -0.08]), np.array([1.85, 1.0, 0.88]))
 
@@ -76,14 +72,16 @@ class Mass:
         q = self.head.local(p)
         x, y, z = np.abs(q[0]), q[1], q[2]
         shell = 1 + (0.5 * self.style.volume if self.hat else self.style.volume) + self.style.puff * (not self.hat)
-        top = _ellipsoid(q, tuple(_SKULL[0]), tuple(_SKULL[1] * shell))
+        top = _ellipsoid(q, tuple(SKULL[0]), tuple(SKULL[1] * shell))
         if self.style.puff:
             bumps = np.sin(17 * q[0] + 3 * y) * np.sin(15 * y + 2) * np.sin(16 * z + 1)
             top -= np.float32(0.030) * bumps * (not self.hat)
         line = self.head.face.hairline - np.float32(0.02) - 0.25 * np.clip(x - 0.25, 0, 1)
         face = np.minimum((line - y) * np.float32(0.9), z - np.float32(-0.02 if self.style.length > 1 else 0.0))
-        total = np.maximum(top, np.maximum(face, np.float32(-0.62) - y))
-        total = np.maximum(total, np.where(z < 0.06, np.minimum(0.05 - y, z + 0.22) if self.style.length < 1 else -9.0, -9.0))
+        total = -_join(-top, -np.maximum(face, np.float32(-0.62) - y), np.float32(0.20 + 1.2 * self.style.puff))
+        total = np.maximum(
+            total, np.where(z < 0.06, np.minimum(0.05 - y, z + 0.22) if self.style.length < 1 else -9.0, -9.0)
+        )
         if self.style.length > 1 and self.style.tie is None:
             low = 0.30 - 0.92 * self.style.length
             curtain = _ellipsoid(q, (0, 0.18 + 0.5 * low, -0.20), (0.84 + self.style.curl, 0.45 - 0.62 * low, 0.62))
@@ -95,7 +93,12 @@ class Mass:
 
     def bounds(self) -> list[tuple[NDArray[np.float64], float]]:
         """See `Solid`."""
-        spheres = [(self.head.centre + _SKULL[0] * self.head.half @ self.head.turn, (1.0 + self.style.puff) * self.head.half)]
+        spheres = [
+            (
+                self.head.centre + SKULL[0] * self.head.half @ self.head.turn,
+                (1.0 + self.style.puff) * self.head.half,
+            )
+        ]
         if self.style.length > 1:
             low = np.array([0, 0.6 - 0.92 * self.style.length, -0.2])
             spheres.append((self.head.centre + low * self.head.half @ self.head.turn, 0.95 * self.head.half))
@@ -132,10 +135,12 @@ def grow(style: Style, head: Head, rng: np.random.Generator, count: int) -> tupl
     up = 1 - 1.75 * draws[:, 1]
     flat = np.sqrt(np.maximum(1 - up**2, 0))
     unit = np.stack([flat * np.cos(turn), up, flat * np.sin(turn)], 1)
-    root = _SKULL[0] + unit * _SKULL[1]
-    keep = head.scalp(root.T.astype(np.float32)) > 0.35
+    root = SKULL[0] + unit * SKULL[1]
+    keep = head.scalp(root.T.astype(np.float32)) > 0.6
     root, unit, draws, level = root[keep], unit[keep], draws[keep], level[keep]
     length = style.length * (0.75 + 0.4 * draws[:, 2])
+    if style.length < 1:  # shorter at the sides and the nape
+        length *= np.clip(0.40 + 0.9 * (root[:, 1] + 0.2), 0.30, 1)
     way = style.lift * unit + np.array(style.comb) + 0.25 * (draws[:, 3:6] - 0.5)
     if style.part is not None:
         side = np.sign(root[:, 0] - style.part * np.clip(root[:, 2] + 1.1, 0, 1))
@@ -152,13 +157,18 @@ def grow(style: Style, head: Head, rng: np.random.Generator, count: int) -> tupl
     if style.tail:
         paths = np.concatenate([paths, _tail(style, draws)])
         draws = np.concatenate([draws, draws])
-    width = (0.7 + 0.6 * draws[:, 4][: len(paths)]) * 44.0 / max(count, 1)
+    width = (0.7 + 0.6 * draws[:, 4][: len(paths)]) * 36.0 / max(count, 1)
     return paths.astype(np.float32), width.astype(np.float32), (0.72 + 0.5 * draws[:, 7]).astype(np.float32)
 
 
-def _flow(style: Style, root: NDArray[np.float64], way: NDArray[np.float64], length: NDArray[np.float64],
-          shell: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Walk all strands at once: inertia, gravity, a pull to the tie, and off the skull, face and shoulders."""
+def _flow(
+    style: Style,
+    root: NDArray[np.float64],
+    way: NDArray[np.float64],
+    length: NDArray[np.float64],
+    shell: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Walk all strands at once: inertia, gravity, a pull to the tie, off the skull, face and shoulders."""
     way = way / (np.linalg.norm(way, axis=1, keepdims=True) + 1e-9)
     point, path = root.copy(), [root.copy()]
     step = (length / (_POINTS - 1))[:, None]
@@ -172,7 +182,11 @@ def _flow(style: Style, root: NDArray[np.float64], way: NDArray[np.float64], len
         way = style.stiff * way + pull
         way /= np.linalg.norm(way, axis=1, keepdims=True) + 1e-9
         moved = point + way * step
-        for (centre, radii), scale in ((_SKULL, shell), (_FACE, 0.98 + 0.6 * (shell - 1)), (_BODY, 1.0 + 0 * shell)):
+        for (centre, radii), scale in (
+            (SKULL, shell),
+            (_FACE, 0.98 + 0.6 * (shell - 1)),
+            (_BODY, 1.0 + 0 * shell),
+        ):
             q = (moved - centre) / (radii * scale[:, None])
             r = np.linalg.norm(q, axis=1, keepdims=True)
             moved = np.where(r < 1, centre + q / np.maximum(r, 1e-6) * radii * scale[:, None], moved)
@@ -182,8 +196,9 @@ def _flow(style: Style, root: NDArray[np.float64], way: NDArray[np.float64], len
     return np.stack(path, 1)
 
 
-def _curl(style: Style, paths: NDArray[np.float64], phase: NDArray[np.float64], length: NDArray[np.float64]
-          ) -> NDArray[np.float64]:
+def _curl(
+    style: Style, paths: NDArray[np.float64], phase: NDArray[np.float64], length: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Wind the strands into curls; neighbours share their phase, so that locks form."""
     if not style.curl:
         return paths
@@ -198,86 +213,8 @@ def _tail(style: Style, draws: NDArray[np.float64]) -> NDArray[np.float64]:
     """The part of a ponytail behind its tie."""
     t = np.linspace(0, 1, _POINTS)
     spread = (draws[:, 3:6] - 0.5) * np.array([0.34, 0.2, 0.3])
-    fall = np.stack([0 * t, 0.12 * np.sin(3 * t) - t**1.3 * style.tail, -0.30 * np.sin(np.pi * np.minimum(t * 1.3, 1))], 1)
+    fall = np.stack(
+        [0 * t, 0.12 * np.sin(3 * t) - t**1.3 * style.tail, -0.30 * np.sin(np.pi * np.minimum(t * 1.3, 1))], 1
+    )
     width = (0.35 + 0.9 * np.sin(np.pi * np.clip(t * 0.85 + 0.08, 0, 1)))[None, :, None]
     return np.array(style.tie) + fall[None] * (0.85 + 0.25 * draws[:, 2])[:, None, None] + spread[:, None] * width
-
-
-@dataclass(frozen=True)
-class Strands:
-    """Drawn hair on a window: premultiplied colour, and inverse depths with their weight."""
-
-    colour: Array
-    inverse: Array
-    weight: Array
-
-
-def draw(paths: Array, width: Array, tint: Array, head: Head, camera: Camera, place: NDArray[np.float64],
-         turn: NDArray[np.float64], colour: Colour, light: Light, window: tuple[slice, slice], depth: Array, cover: Array,
-         curled: bool
-         ) -> tuple[Strands, Strands]:
-    """Draw strands on a window of the fine canvas: those before the body, and those behind it."""
-    body = paths.astype(float) * head.half @ head.turn + head.centre
-    seen = camera.project(place + body @ turn)
-    seen[..., :2] -= [window[1].start, window[0].start]
-    a, b = seen[:, :-1], seen[:, 1:]
-    middle = 0.5 * (a + b)
-    shades = _shade(paths, body, tint, colour, light, turn, head, curled)
-    rows, columns = depth.shape
-    x = np.clip(np.round(middle[..., 0]).astype(int), 0, columns - 1)
-    y = np.clip(np.round(middle[..., 1]).astype(int), 0, rows - 1)
-    hidden = (middle[..., 2] > depth[y, x] + 0.012) & (cover[y, x] > 0.3)
-    t = np.linspace(0, 1, paths.shape[1] - 1)
-    thick = width[:, None] * head.half * camera.focal_pixels / middle[..., 2] * (1.05 - 0.75 * t**2)
-    inside = (a[..., 0].clip(-50) > -50) & (a[..., 0] < columns + 50) & (a[..., 1] > -50) & (a[..., 1] < rows + 50)
-    drawn = []
-    base = [int(v) for v in shades.reshape(-1, 3).mean(0)]
-    for chosen in (~hidden & inside, hidden & inside):
-        drawn.append(_ink(a, b, middle, shades, thick, chosen, depth.shape, base))
-    return drawn[0], drawn[1]
-
-
-def _shade(paths: Array, body: NDArray[np.float64], tint: Array, colour: Colour, light: Light, turn: NDArray[np.float64],
-           head: Head, curled: bool) -> NDArray[np.uint8]:
-    """sRGB codes of every segment: a thin cylinder's diffuse and highlight, darker inside and below."""
-    middle = 0.5 * (paths[:, :-1] + paths[:, 1:])
-    out = middle - _SKULL[0].astype(np.float32)
-    out[..., 1] = np.maximum(out[..., 1], -0.25)
-    out /= np.linalg.norm(out, axis=-1, keepdims=True) + 1e-6
-    tangent = np.diff(body, axis=1)
-    tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True) + 1e-9
-    key = turn @ np.asarray(light.towards)
-    normal = out @ head.turn
-    facing = np.clip(0.35 + 0.65 * normal @ key, 0, 1)
-    half = key + np.array([0, 0.15, 1.0])
-    half /= np.linalg.norm(half)
-    shine = np.clip(1 - (tangent @ half) ** 2, 0, 1) ** 14 * np.clip(normal @ half, 0, 1) ** 2
-    up = 0.5 + 0.5 * normal[..., 1]
-    strand = np.asarray(colour) * tint[:, None, None]
-    fill = up[..., None] * np.asarray(light.sky) + (1 - up[..., None]) * np.asarray(light.ground)
-    lit = strand * (fill + facing[..., None] * np.asarray(light.key))
-    lit += shine[..., None] * np.asarray(light.key) * (0.9 * np.asarray(colour) + 0.012) * (0.4 if curled else 1.0)
-    lit += np.asarray(light.rim) * 0.25 * np.sqrt(np.asarray(colour)) * (np.clip(normal[..., 1], 0, 1) ** 2)[..., None]
-    return np.round(255 * np.interp(lit, LINEAR, np.arange(256) / 255)).astype(np.uint8)
-
-
-def _ink(a: NDArray[np.float64], b: NDArray[np.float64], middle: NDArray[np.float64], shades: NDArray[np.uint8],
-         thick: NDArray[np.float64], chosen: NDArray[np.bool_], shape: tuple[int, int], base: list[int]) -> Strands:
-    """Draw the chosen segments far to near."""
-    colour, cover = np.empty((*shape, 3), np.uint8), np.zeros(shape, np.uint8)
-    colour[:] = base
-    order = np.argsort(-middle[chosen][:, 2])
-    starts, ends = (np.round(p[chosen][order][:, :2] * 16).astype(int).tolist() for p in (a, b))
-    tones, sizes = shades[chosen][order].tolist(), thick[chosen][order]
-    strong = np.clip(sizes * 255, 90, 255).astype(int).tolist()
-    for start, end, tone, size, alpha in zip(starts, ends, tones, np.maximum(1, np.round(sizes)).astype(int).tolist(), strong,
-                                             strict=True):
-        cv2.line(colour, start, end, tone, size, cv2.LINE_AA, 4)
-        cv2.line(cover, start, end, alpha, size, cv2.LINE_AA, 4)
-    x, y = (np.round(middle[chosen][:, k]).astype(int) for k in (0, 1))
-    fits = (x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])
-    flat = y[fits] * shape[1] + x[fits]
-    size = shape[0] * shape[1]
-    weight = np.bincount(flat, minlength=size).reshape(shape).astype(np.float32)
-    total = np.bincount(flat, 1 / middle[chosen][fits, 2], size).reshape(shape).astype(np.float32)
-    return Strands(premultiply(LINEAR[colour], cover.astype(np.float32) / 255), total / np.maximum(weight, 1), weight)

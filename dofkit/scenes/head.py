@@ -96,7 +96,7 @@ class Head:
         f, q = self.face, self.local(p)
         x, y, z = np.abs(q[0]), q[1], q[2]
         side = np.sign(q[0])
-        fine = np.float32(0.7 * pixel / self.half)
+        fine = 0.7 * pixel / self.half
         front = step(z, 0.25, 0.12)
         tone = 1 + 0.02 * noise(q[0], y, 0.12, seed=8)
         skin = np.outer(tone, f.skin).astype(np.float32)
@@ -105,7 +105,7 @@ class Head:
         tip = np.exp(-(x**2 + (y + 0.20) ** 2) / 0.012) * front + 0.8 * np.exp(-((x - 0.72) ** 2 + y**2) / 0.02)
         _blend(skin, warm, np.clip(f.blush * (cheeks + 0.6 * tip), 0, 0.8))
         if f.freckles:
-            spots = step(noise(q[0], y, 0.10, power=0.9, seed=9), 1.2, 0.2) * np.exp(-(y + 0.15) ** 2 / 0.03) * front
+            spots = step(noise(q[0], y, 0.10, power=0.9, seed=9), 1.2, 0.2) * np.exp(-((y + 0.15) ** 2) / 0.03) * front
             _blend(skin, np.asarray(f.skin) * (0.62, 0.5, 0.42), 0.55 * spots)
         self._beard(skin, x, y, z, q)
         gloss = 0.10 + 0.22 * np.exp(-(x**2) / 0.01) * front * (y > -0.4)
@@ -115,7 +115,7 @@ class Head:
         self._brows(skin, x, y, z, front, fine)
         if self.cap > 0:
             _blend(skin, np.asarray(f.hair) * 0.75, np.clip(self.cap * self.scalp(q, fine), 0, 1))
-        nostril = np.exp(-(((x - 0.065) / 0.034) ** 2 + ((y + 0.295) / 0.020) ** 2) ** 2) * front
+        nostril = np.exp(-((((x - 0.065) / 0.034) ** 2 + ((y + 0.295) / 0.020) ** 2) ** 2)) * front
         _blend(skin, np.asarray(f.skin) * 0.22, 0.75 * nostril)
         return skin, (gloss, soft), normal
 
@@ -149,7 +149,7 @@ class Head:
         lower = middle - (0.085 - 0.02 * f.smile) * (1 - t**2) ** 0.8
         inside = _between(y, lower, upper, 0.012 + fine) * (x < half) * front
         _blend(skin, f.lips, 0.85 * inside)
-        gloss += 0.35 * inside * np.exp(-((y - middle + 0.045) / 0.02) ** 2)
+        gloss += 0.35 * inside * np.exp(-(((y - middle + 0.045) / 0.02) ** 2))
         if f.teeth:
             lip = 0.050 * (1 - t**2)
             mouth = _between(y, middle - 1.1 * lip, middle + 0.35 * lip, 0.006 + fine) * (x < half * 0.92) * front
@@ -157,11 +157,20 @@ class Head:
             white = _between(y, middle - 0.75 * lip, middle + 0.3 * lip, 0.006 + fine) * (x < half * 0.82) * front
             _blend(skin, (0.78, 0.74, 0.68), white)
         else:
-            seam = np.exp(-((y - middle) / (0.011 + 0.5 * fine)) ** 2) * (x < half + 0.015) * front
+            seam = np.exp(-(((y - middle) / (0.011 + 0.5 * fine)) ** 2)) * (x < half + 0.015) * front
             _blend(skin, np.asarray(f.lips) * (0.30, 0.22, 0.22), 0.85 * seam)
 
-    def _eyes(self, skin: Array, gloss: Array, soft: Array, x: Array, y: Array, side: Array, front: Array,
-              fine: float) -> None:
+    def _eyes(
+        self,
+        skin: Array,
+        gloss: Array,
+        soft: Array,
+        x: Array,
+        y: Array,
+        side: Array,
+        front: Array,
+        fine: float,
+    ) -> None:
         f = self.face
         size = 0.142 * f.eyes
         u, v = (x - 0.272) / size, (y - 0.045) / size
@@ -177,26 +186,36 @@ class Head:
         gx, gy = f.gaze[0] * side + 0.04, f.gaze[1] + 0.05
         r = np.hypot(u - gx, v - gy)
         iris = ball * (1 - step(r, 0.46, 0.03 + px))
-        ring = np.outer(0.55 + 0.9 * np.clip((gy - v) + 0.25, 0, 0.8), f.iris) * (1 - 0.6 * step(r, 0.38, 0.06))[:, None]
+        ring = (
+            np.outer(0.55 + 0.9 * np.clip((gy - v) + 0.25, 0, 0.8), f.iris) * (1 - 0.6 * step(r, 0.38, 0.06))[:, None]
+        )
         skin += iris[:, None] * (ring.astype(np.float32) - skin)
         _blend(skin, (0.004, 0.004, 0.005), ball * (1 - step(r, 0.21, 0.03 + px)))
         glint = np.hypot(u - gx + 0.15 * side, v - gy - 0.17)
-        _blend(skin, (1.3, 1.3, 1.3), np.float32(1 / (1 + 6 * px)) * ball * (1 - step(glint, 0.10, 0.03 + 0.5 * px)))
+        _blend(
+            skin,
+            (1.3, 1.3, 1.3),
+            np.float32(1 / (1 + 6 * px)) * ball * (1 - step(glint, 0.10, 0.03 + 0.5 * px)),
+        )
         gloss += 0.2 * ball
         soft *= 1 - 0.6 * ball
-        lash = np.exp(-((v - top - 0.02) / (0.05 + 0.05 * f.lash + 0.4 * px)) ** 2) * (u > -0.98) * (u < 1.02 + 0.16 * f.lash)
+        lash = (
+            np.exp(-(((v - top - 0.02) / (0.05 + 0.05 * f.lash + 0.4 * px)) ** 2))
+            * (u > -0.98)
+            * (u < 1.02 + 0.16 * f.lash)
+        )
         _blend(skin, np.asarray(f.hair) * 0.12, np.clip((0.55 + 0.45 * f.lash) * lash * front, 0, 1))
-        low = np.exp(-((v - bottom + 0.03) / (0.05 + px)) ** 2) * (np.abs(u) < 1)
+        low = np.exp(-(((v - bottom + 0.03) / (0.05 + px)) ** 2)) * (np.abs(u) < 1)
         _blend(skin, np.asarray(f.skin) * (0.5, 0.32, 0.3), 0.45 * low * front)
-        crease = np.exp(-((v - top - 0.30) / (0.055 + 0.6 * px)) ** 2) * (np.abs(u) < 0.95)
+        crease = np.exp(-(((v - top - 0.30) / (0.055 + 0.6 * px)) ** 2)) * (np.abs(u) < 0.95)
         _blend(skin, np.asarray(f.skin) * (0.55, 0.38, 0.36), 0.5 * crease * front)
 
     def _brows(self, skin: Array, x: Array, y: Array, z: Array, front: Array, fine: float) -> None:
         f = self.face
         t = np.clip((x - 0.11) / 0.37, 0, 1)
-        arc = 0.272 + 0.066 * np.sin(np.pi * np.clip(t * 0.85, 0, 1)) ** 1.2 - 0.03 * t**3
+        arc = 0.286 + 0.052 * np.sin(np.pi * np.clip(t * 0.85, 0, 1)) ** 1.2 - 0.03 * t**3
         thick = (0.036 * f.brow) * (1 - 0.75 * t**2) + 0.004
-        inside = np.exp(-((y - arc) / (thick + 0.5 * fine)) ** 4) * (x > 0.10) * (x < 0.49) * front
+        inside = np.exp(-(((y - arc) / (thick + 0.5 * fine)) ** 4)) * (x > 0.10) * (x < 0.49) * front
         streak = 0.85 + 0.25 * noise(x - 1.5 * y, 0.3 * y, 0.12, power=1.2, seed=11)
         _blend(skin, np.asarray(f.hair) * 0.6, np.clip(inside * streak * min(1.0, 0.75 * f.brow), 0, 0.95))
 

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dofkit.scenes.camera import Camera
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 _SUBPIXEL = 4  # bits of cv2's fixed-point coordinates
 _CODES = np.arange(256) / 255
 LINEAR = np.where(_CODES <= 0.04045, _CODES / 12.92, ((_CODES + 0.055) / 1.055) ** 2.4).astype(np.float32)
@@ -94,8 +94,9 @@ class Relief:
         y = np.arange(-pad_y, rows + pad_y, dtype=np.float32)[:, None]
         step = np.full((rows + 2 * pad_y, columns + 2 * pad_x), focus - 0.5 * (near + far), np.float32)
         for _ in range(3):
-            step = focus - cv2.remap(self.inverse, x - sx * step, y - sy * step, cv2.INTER_LINEAR,
-                                     borderMode=cv2.BORDER_REPLICATE)
+            step = focus - cv2.remap(
+                self.inverse, x - sx * step, y - sy * step, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
         view = cv2.remap(self.colour, x - sx * step, y - sy * step, cv2.INTER_LINEAR)
         return view, self.top - pad_y, self.left - pad_x
 
@@ -126,17 +127,28 @@ class Sketch:
     """
 
     def __init__(
-        self, camera: Camera, fine: int, corners: ArrayLike | None, *, normal: tuple[float, float, float],
-        offset: float, base: ArrayLike = (0.3, 0.3, 0.3), opaque: bool = False,
+        self,
+        camera: Camera,
+        fine: int,
+        corners: ArrayLike | None,
+        *,
+        normal: tuple[float, float, float],
+        offset: float,
+        base: ArrayLike = (0.3, 0.3, 0.3),
+        opaque: bool = False,
     ) -> None:
         self.camera, self.fine, self.view = camera, fine, camera.scaled(fine)
         self.plane = camera.inverse_depth(normal, offset)
         rows, columns = camera.canvas
-        spots = (np.array([[0, 0], [columns, rows]]) if corners is None
-                 else camera.project(np.asarray(corners, float))[..., :2].reshape(-1, 2))
+        spots = (
+            np.array([[0, 0], [columns, rows]])
+            if corners is None
+            else camera.project(np.asarray(corners, float))[..., :2].reshape(-1, 2)
+        )
         self.left, self.top = (int(v) for v in np.clip(np.floor(spots.min(0)) - 2, 0, [columns - 1, rows - 1]))
-        right, bottom = (int(v) for v in np.clip(np.ceil(spots.max(0)) + 3, [self.left + 1, self.top + 1],
-                                                 [columns, rows]))
+        right, bottom = (
+            int(v) for v in np.clip(np.ceil(spots.max(0)) + 3, [self.left + 1, self.top + 1], [columns, rows])
+        )
         self.shape = ((bottom - self.top) * fine, (right - self.left) * fine)
         self.colour = np.empty((*self.shape, 3), np.uint8)
         self.colour[:] = code(base)
@@ -182,8 +194,12 @@ class Sketch:
         linear = LINEAR[self.colour] * np.asarray(light, np.float32)
         if veil:
             linear += np.float32(veil) * (np.asarray(haze, np.float32) - linear)
-        return Sheet(shrink(premultiply(linear, self.cover.astype(np.float32) / 255), self.fine),
-                     self.top, self.left, self.plane)
+        return Sheet(
+            shrink(premultiply(linear, self.cover.astype(np.float32) / 255), self.fine),
+            self.top,
+            self.left,
+            self.plane,
+        )
 
 
 def code(colour: ArrayLike) -> list[int]:

@@ -64,8 +64,8 @@ def circle_of_confusion(
 
     Examples
     --------
-    >>> round(1e3 * circle_of_confusion(4.0, focus=2.0, focal_length=0.085, f_number=1.7), 3)  # mm
-    1.11
+    >>> round(1e3 * float(circle_of_confusion(4.0, focus=2.0, focal_length=0.080, f_number=2.0)), 3)  # mm
+    0.833
     """
     _check_lens(focus, focal_length, f_number)
     aperture = focal_length / f_number
@@ -73,7 +73,11 @@ def circle_of_confusion(
 
 
 def blur_diameter(
-    distance: NDArray[np.floating] | float, *, focus: float, focal_length: float, f_number: float,
+    distance: NDArray[np.floating] | float,
+    *,
+    focus: float,
+    focal_length: float,
+    f_number: float,
     focal_pixels: float,
 ) -> NDArray[np.floating] | float:
     """The circle of confusion in pixels: ``F A |1/d_f - 1/d|``, with F the focal length in pixels.
@@ -83,7 +87,7 @@ def blur_diameter(
 
     Examples
     --------
-    >>> round(blur_diameter(4.0, focus=2.0, focal_length=0.085, f_number=1.7, focal_pixels=800), 2)
+    >>> float(blur_diameter(4.0, focus=2.0, focal_length=0.080, f_number=2.0, focal_pixels=1000))
     10.0
     """
     _check_lens(focus, focal_length, f_number)
@@ -113,7 +117,10 @@ def aperture_points(count: int) -> NDArray[np.float64]:
 
 
 def composite(
-    layers: Sequence[Layer], *, shape: tuple[int, int], shift: tuple[float, float] = (0.0, 0.0),
+    layers: Sequence[Layer],
+    *,
+    shape: tuple[int, int],
+    shift: tuple[float, float] = (0.0, 0.0),
     focus: float = 0.0,
 ) -> tuple[Array, Array]:
     """Lay the layers over each other, far to near: ``over``, premultiplied, linear light.
@@ -154,8 +161,15 @@ def composite(
 
 
 def photograph(
-    layers: Sequence[Layer], *, shape: tuple[int, int], margin: int, focal_pixels: float, focus: float,
-    focal_length: float, f_number: float, lens_points: int,
+    layers: Sequence[Layer],
+    *,
+    shape: tuple[int, int],
+    margin: int,
+    focal_pixels: float,
+    focus: float,
+    focal_length: float,
+    f_number: float,
+    lens_points: int,
 ) -> Array:
     """Take the picture through the whole lens: the mean view over the aperture.
 
@@ -202,8 +216,7 @@ def _check_lens(focus: float, focal_length: float, f_number: float) -> None:
         raise LensError(f"focal length ({focal_length} m) and f-number ({f_number}) have to be positive")
     if not focus > focal_length:
         raise LensError(
-            f"the focus distance, {focus} m, has to be beyond the focal length, {focal_length} m "
-            "(both are in metres)"
+            f"the focus distance, {focus} m, has to be beyond the focal length, {focal_length} m (both are in metres)"
         )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 Colour = tuple[float, float, float]
 
 
@@ -53,8 +53,17 @@ class Light:
     night: bool = False
     hard: float = 0.6
 
-    def on(self, albedo: Array, normal: Array, view: Array, open_: Array, gloss: Array, soft: Array,
-           turn: NDArray[np.float64], height: Array) -> Array:
+    def on(
+        self,
+        albedo: Array,
+        normal: Array,
+        view: Array,
+        open_: Array,
+        gloss: Array,
+        soft: Array,
+        turn: NDArray[np.float64],
+        height: Array,
+    ) -> Array:
         """Light leaving a body towards the eye, (N, 3).
 
         Parameters
@@ -72,7 +81,7 @@ class Light:
         facing = key @ normal
         up = 0.5 + 0.5 * normal[1]
         fill = np.outer(up, self.sky) + np.outer((1 - up) * np.clip(1.1 - 0.2 * height, 0.5, 1), self.ground)
-        fill *= (open_ ** 1.3)[:, None]
+        fill *= (open_**1.3)[:, None]
         # Skin scatters light past the terminator, red the farthest.
         wrap = np.outer(soft, (0.45, 0.22, 0.16)) + np.float32(0.12)
         direct = np.clip((facing[:, None] + wrap) / (1 + wrap), 0, 1) * np.asarray(self.key)
@@ -91,7 +100,8 @@ class Light:
         """Light on a matt upright thing, one colour."""
         side = np.clip(self.towards[2] * -0.5 + 0.5, 0, 1) * facing + 0.15
         return (0.75 * np.asarray(self.sky) + 0.2 * np.asarray(self.ground) + side * np.asarray(self.key)).astype(
-            np.float32)
+            np.float32
+        )
 
     def on_ground(self) -> NDArray[np.float32]:
         """Light on the open ground, one colour."""

@@ -13,17 +13,28 @@ from dofkit.scenes.grounds import GROUNDS, ground_paint, surface, wall_paint
 from dofkit.scenes.layers import Sheet
 from dofkit.scenes.light import Light
 from dofkit.scenes.palettes import AUTUMN, BRIGHT, LEAVES, WALLS, linear, pick, srgb
-from dofkit.scenes.scenery import FRONTAL, at, board, bush, foliage, crown, lamps, post, rectangle, sky, tone, tree
+from dofkit.scenes.scenery import (
+    at,
+    board,
+    bush,
+    foliage,
+    glowing,
+    post,
+    rectangle,
+    sky,
+    tone,
+    tree,
+)
+from dofkit.scenes.street import bench, distant_lights, fence, planter, sign, strings
 from dofkit.scenes.textures import noise, step
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 Shadow = Callable[[Array, Array], Array]
-WARM = np.array([[9.0, 5.6, 2.5], [8.0, 6.2, 3.6], [9.0, 4.6, 1.8]])
-LIVELY = np.array([[8.0, 2.2, 1.2], [7.0, 4.2, 1.2], [1.6, 4.8, 7.0], [6.0, 2.0, 5.0], [2.0, 6.0, 3.0]])
 
 
-def outdoors(camera: Camera, fine: int, light: Light, rng: np.random.Generator, stand: float, shadow: Shadow
-             ) -> list[Sheet]:
+def outdoors(
+    camera: Camera, fine: int, light: Light, rng: np.random.Generator, stand: float, shadow: Shadow
+) -> list[Sheet]:
     """The sheets of an outdoor place, far to near; a person will stand at depth `stand`."""
     street = rng.random() < 0.42
     sheets: list[Sheet | None] = [sky(camera, light, rng)]
@@ -31,27 +42,46 @@ def outdoors(camera: Camera, fine: int, light: Light, rng: np.random.Generator, 
     sheets.append(_skyline(camera, fine, light, rng) if street else _treeline(camera, fine, light, rng))
     kind = str(rng.choice(("paving", "asphalt", "cobbles", "paving") if street else GROUNDS))
     tint = 1 + rng.normal(0, 0.04, 3)
-    sheets.append(surface(camera, fine, normal=(0, 1, 0), offset=0.0, axes=((1, 0, 0), (0, 0, 1)), reach=(0.3, 46.0),
-                          paint=_with_path(kind, rng, tint, street), light=light.on_ground(), haze=light, shadow=shadow))
+    sheets.append(
+        surface(
+            camera,
+            fine,
+            normal=(0, 1, 0),
+            offset=0.0,
+            axes=((1, 0, 0), (0, 0, 1)),
+            reach=(0.3, 46.0),
+            paint=_with_path(kind, rng, tint, street),
+            light=light.on_ground(),
+            haze=light,
+            shadow=shadow,
+        )
+    )
     if street:
         for side in (-1, 1):
             if rng.random() < 0.8:
                 sheets.append(_facade(camera, fine, light, rng, side * rng.uniform(2.6, 4.6)))
     near = [item for _ in range(int(rng.integers(3, 7))) if (item := _thing(camera, fine, light, rng, stand, street))]
     if light.night or rng.random() < 0.25:
-        near += _strings(camera, light, rng, stand)
+        near += strings(camera, light, rng, stand)
     if light.night:
-        near += _distant_lights(camera, rng, stand, street)
+        near += distant_lights(camera, rng, stand, street)
     near.sort(key=lambda sheet: sheet.nearest_farthest()[0])
     return [sheet for sheet in [*sheets, *near] if sheet is not None]
 
 
-def _with_path(kind: str, rng: np.random.Generator, tint: NDArray[np.float64], street: bool) -> Callable[[Array, Array, Array], Array]:
+def _with_path(
+    kind: str, rng: np.random.Generator, tint: NDArray[np.float64], street: bool
+) -> Callable[[Array, Array, Array], Array]:
     """A ground, with a path over it where it is green."""
     main = ground_paint(kind, tint)
     if street or kind not in ("grass", "meadow") or rng.random() < 0.35:
         return main
-    other, centre, half, bend = ground_paint(str(rng.choice(("gravel", "sand", "paving")))), rng.normal(0, 0.5), rng.uniform(0.8, 1.3), rng.uniform(-0.012, 0.012)
+    other, centre, half, bend = (
+        ground_paint(str(rng.choice(("gravel", "sand", "paving")))),
+        rng.normal(0, 0.5),
+        rng.uniform(0.8, 1.3),
+        rng.uniform(-0.012, 0.012),
+    )
 
     def paint(u: Array, v: Array, pixel: Array) -> Array:
         away = np.abs(u - centre - bend * v * v) + 0.06 * noise(u, v, 0.3, seed=60)
@@ -102,24 +132,16 @@ def _skyline(camera: Camera, fine: int, light: Light, rng: np.random.Generator) 
                 if on:
                     glow.append(box)
         x += wide
-    lit = np.broadcast_to(light.flat(0.6), (*sketch.shape, 3)).astype(np.float32)
-    if glow:
-        mask = _mask(sketch.shape, glow)
-        lit = lit + mask[..., None] * (np.array([1.5, 1.15, 0.7], np.float32) - lit)
+    lit = glowing(sketch, light.flat(0.6), glow, (1.5, 1.15, 0.7))
     return sketch.sheet(lit, light.horizon, light.veil(depth))
-
-
-def _mask(shape: tuple[int, int], boxes: list[NDArray[np.float64]]) -> Array:
-    import cv2
-
-    mask = np.zeros(shape, np.uint8)
-    cv2.fillPoly(mask, [np.round(box).astype(np.int32) for box in boxes], 255)
-    return mask.astype(np.float32) / 255
 
 
 def _facade(camera: Camera, fine: int, light: Light, rng: np.random.Generator, x: float) -> Sheet | None:
     """A house along the street: bricks or plaster, windows, a shop front lit at night."""
-    wall = wall_paint(str(rng.choice(("brick", "plaster", "brick"))), linear(str(rng.choice(("b08068", "d8c8b0", "c99f7f", "a8b0ae", "8f6a58")))))
+    wall = wall_paint(
+        str(rng.choice(("brick", "plaster", "brick"))),
+        linear(str(rng.choice(("b08068", "d8c8b0", "c99f7f", "a8b0ae", "8f6a58")))),
+    )
     awning, start = np.asarray(linear(pick(rng, BRIGHT)), np.float32), rng.uniform(6.5, 10)
     seed = int(rng.integers(1000))
 
@@ -129,114 +151,81 @@ def _facade(camera: Camera, fine: int, light: Light, rng: np.random.Generator, x
         du, dv = np.mod(u / 1.9, 1) * 1.9 - 0.95, np.mod((v - 0.1) / 2.9, 1) * 2.9 - 1.45
         blur = 0.01 + 0.6 * pixel
         frame = step(0.56 - np.abs(du), 0, blur) * step(0.86 - np.abs(dv), 0, blur)
-        pane = step(0.47 - np.abs(du), 0, blur) * step(0.77 - np.abs(dv), 0, blur) * (1 - step(0.03 - np.abs(du), 0, blur))
+        pane = (
+            step(0.47 - np.abs(du), 0, blur) * step(0.77 - np.abs(dv), 0, blur) * (1 - step(0.03 - np.abs(du), 0, blur))
+        )
         on = np.mod(np.sin(cu * 12.9 + level * 78.2 + seed) * 43758.5, 1) < (0.3 if light.night else 0.0)
-        glass = np.where(on[..., None], np.float32([3.2, 2.0, 0.95]) if light.night else np.float32([0.3, 0.3, 0.3]),
-                         np.float32([0.10, 0.13, 0.16]) * (1 + 0.6 * np.clip(dv, -1, 1))[..., None])
+        glass = np.where(
+            on[..., None],
+            np.array([3.2, 2.0, 0.95] if light.night else [0.3, 0.3, 0.3], np.float32),
+            np.array([0.10, 0.13, 0.16], np.float32) * (1 + 0.6 * np.clip(dv, -1, 1))[..., None],
+        )
         base = base + frame[..., None] * (np.float32(0.62) - base)
         base = base + pane[..., None] * (glass.astype(np.float32) - base)
-        shade = step(0.16 - np.abs(v - 2.75 + 0.0 * u), 0, blur)[..., None]
+        shade = step(0.16 - np.abs(v - 2.75), 0, blur)[..., None]
         return base + shade * (awning - base)
 
     facing = max(0.15, -np.sign(x) * light.towards[0])
     lit = 0.7 * np.asarray(light.sky) + 0.2 * np.asarray(light.ground) + facing * 0.8 * np.asarray(light.key)
-    return surface(camera, fine, normal=(1, 0, 0), offset=x, axes=((0, 0, 1), (0, 1, 0)), paint=paint, light=lit, haze=light,
-                   reach=(start, 43.0), region=lambda u, v: (v > -0.02).astype(np.float32) * (v < 14))
+    return surface(
+        camera,
+        fine,
+        normal=(1, 0, 0),
+        offset=x,
+        axes=((0, 0, 1), (0, 1, 0)),
+        paint=paint,
+        light=lit,
+        haze=light,
+        reach=(start, 43.0),
+        region=lambda u, v: (v > -0.02).astype(np.float32) * (v < 14),
+    )
 
 
-def _thing(camera: Camera, fine: int, light: Light, rng: np.random.Generator, stand: float, street: bool) -> Sheet | None:
+def _thing(
+    camera: Camera, fine: int, light: Light, rng: np.random.Generator, stand: float, street: bool
+) -> Sheet | None:
     """One thing beside or behind the person."""
     depth = stand + float(rng.choice((rng.uniform(0.5, 3), rng.uniform(2, 9), rng.uniform(6, 22))))
     wide = depth * camera.canvas[1] / camera.focal_pixels * 0.5
     x = float(rng.choice((-1, 1)) * rng.uniform(0.25, 1.0) * wide)
-    kind = str(rng.choice(("tree", "tree", "bush", "post", "bench", "box", "sign") if street else
-                          ("tree", "tree", "tree", "bush", "bush", "bench", "post", "fence")))
+    kind = str(
+        rng.choice(
+            ("tree", "tree", "bush", "post", "bench", "box", "sign")
+            if street
+            else ("tree", "tree", "tree", "bush", "bush", "bench", "post", "fence")
+        )
+    )
     if depth < stand + 1.2 and abs(x) < 0.55:
         x = float(np.sign(x) * 0.75)
     autumn = rng.random() < 0.2
     if kind == "tree":
-        return tree(camera, fine, x, max(depth, stand + 2.5), rng.uniform(3.6, 6.8), AUTUMN if autumn else LEAVES, rng, light)
+        return tree(
+            camera,
+            fine,
+            x,
+            max(depth, stand + 2.5),
+            rng.uniform(3.6, 6.8),
+            AUTUMN if autumn else LEAVES,
+            rng,
+            light,
+        )
     if kind == "bush":
-        return bush(camera, fine, x, depth, rng.uniform(0.5, 1.3), rng.uniform(0.5, 1.3), LEAVES, rng, light,
-                    flowers=pick(rng, ("", "e6c65c", "d98aa0", "efe9dd", "c9675a")))
+        return bush(
+            camera,
+            fine,
+            x,
+            depth,
+            rng.uniform(0.5, 1.3),
+            rng.uniform(0.5, 1.3),
+            LEAVES,
+            rng,
+            light,
+            flowers=pick(rng, ("", "e6c65c", "d98aa0", "efe9dd", "c9675a")),
+        )
     if kind == "post":
         return post(camera, fine, x, depth, rng.uniform(2.6, 3.4), light)
     if kind == "bench":
-        return _bench(camera, fine, x, depth, light, rng)
+        return bench(camera, fine, x, depth, light, rng)
     if kind == "fence":
-        return _fence(camera, fine, depth + 3, light, rng)
-    return _planter(camera, fine, x, depth, light, rng) if kind == "box" else _sign(camera, fine, x, depth, light, rng)
-
-
-def _bench(camera: Camera, fine: int, x: float, depth: float, light: Light, rng: np.random.Generator) -> Sheet:
-    sketch, wood = board(camera, fine, depth, x - 0.9, x + 0.9, -0.05, 1.0), srgb(pick(rng, ("8a6242", "9b7652", "5f6f62")))
-    for k in (-0.68, 0.68):
-        sketch.fill(at(sketch, depth, rectangle(x + k - 0.04, x + k + 0.04, 0, 0.85)), srgb("2e3033"))
-    for low, high, bright in ((0.40, 0.455, 1.25), (0.46, 0.475, 0.6), (0.56, 0.66, 1.0), (0.68, 0.78, 1.0), (0.80, 0.88, 1.05)):
-        sketch.fill(at(sketch, depth, rectangle(x - 0.82, x + 0.82, low, high)), tone(wood, bright))
-    return sketch.sheet(light.flat(0.8), light.horizon, light.veil(depth))
-
-
-def _fence(camera: Camera, fine: int, depth: float, light: Light, rng: np.random.Generator) -> Sheet:
-    reach = depth * camera.canvas[1] / camera.focal_pixels * 0.55
-    sketch, paint = board(camera, fine, depth, -reach, reach, -0.05, 1.2), srgb(pick(rng, ("d9d2c4", "8f7a62", "6d7f78")))
-    for low in (0.25, 0.78):
-        sketch.fill(at(sketch, depth, rectangle(-reach, reach, low, low + 0.09)), tone(paint, 0.7))
-    for k in np.arange(-reach, reach, 0.22):
-        sketch.fill(at(sketch, depth, [[k, 0], [k + 0.13, 0], [k + 0.13, 0.98], [k + 0.065, 1.08], [k, 0.98]]), tone(paint, rng.uniform(0.85, 1.1)))
-    return sketch.sheet(light.flat(0.8), light.horizon, light.veil(depth))
-
-
-def _planter(camera: Camera, fine: int, x: float, depth: float, light: Light, rng: np.random.Generator) -> Sheet:
-    sketch = board(camera, fine, depth, x - 0.7, x + 0.7, -0.05, 1.35, (0.2, 0.26, 0.13))
-    wood, half = srgb(pick(rng, ("9a6f4a", "b8ada0", "6f7478", "a85f45"))), rng.uniform(0.35, 0.5)
-    foliage(sketch, depth, crown(rng, x, 0.80, half * 1.05, 0.30, 9), 0.06, 200, LEAVES, rng, light)
-    for low in (0.0, 0.20, 0.40):
-        sketch.fill(at(sketch, depth, rectangle(x - half, x + half, low, low + 0.2)), tone(wood, 0.55))
-        sketch.fill(at(sketch, depth, rectangle(x - half, x + half, low + 0.012, low + 0.195)), tone(wood, rng.uniform(0.9, 1.1)))
-    return sketch.sheet(light.flat(0.8), light.horizon, light.veil(depth))
-
-
-def _sign(camera: Camera, fine: int, x: float, depth: float, light: Light, rng: np.random.Generator) -> Sheet:
-    sketch = board(camera, fine, depth, x - 0.4, x + 0.4, -0.05, 1.1, srgb("5b4632"))
-    sketch.fill(at(sketch, depth, [[x - 0.34, 0], [x + 0.34, 0], [x + 0.29, 1.0], [x - 0.29, 1.0]]), srgb("7a5a3c"))
-    sketch.fill(at(sketch, depth, [[x - 0.28, 0.18], [x + 0.28, 0.18], [x + 0.245, 0.94], [x - 0.245, 0.94]]), srgb("2d3532"))
-    for row in np.linspace(0.82, 0.3, 6):
-        sketch.line(at(sketch, depth, [[x - 0.18, row], [x - 0.18 + rng.uniform(0.15, 0.36), row]]), srgb("d8d4c8"), sketch.pixels(0.025, depth))
-    return sketch.sheet(light.flat(0.8), light.horizon, light.veil(depth))
-
-
-def _strings(camera: Camera, light: Light, rng: np.random.Generator, stand: float) -> list[Sheet]:
-    """Strings of fairy lights hung in arcs."""
-    made = []
-    for _ in range(int(rng.integers(1, 4))):
-        depth = stand + rng.uniform(1.5, 8)
-        wide = depth * camera.canvas[1] / camera.focal_pixels * 0.65
-        top = camera.eye + depth * camera.canvas[0] / camera.focal_pixels * rng.uniform(0.12, 0.46)
-        x = np.arange(-wide, wide, rng.uniform(0.22, 0.4))
-        sag = rng.uniform(0.15, 0.6)
-        y = top - sag * np.abs(np.sin(x / rng.uniform(2, 4) + rng.uniform(0, 3)))
-        colours = (WARM if rng.random() < 0.7 else LIVELY)
-        glow = colours[rng.integers(len(colours), size=len(x))] * (1.3 if light.night else 0.5)
-        sheet = lamps(camera, np.stack([x, y, np.full_like(x, depth)], 1), glow, 0.022)
-        if sheet is not None:
-            made.append(sheet)
-    return made
-
-
-def _distant_lights(camera: Camera, rng: np.random.Generator, stand: float, street: bool) -> list[Sheet]:
-    """Street lamps, cars and windows far away: the stuff of bokeh."""
-    made = []
-    for _ in range(int(rng.integers(5, 9))):
-        depth = stand + rng.uniform(5, 34)
-        wide = depth * camera.canvas[1] / camera.focal_pixels * 0.55
-        count = int(rng.integers(2, 8))
-        low = rng.random() < (0.45 if street else 0.25)
-        y = np.full(count, 0.65) if low else rng.uniform(1.8, 2.2 + depth * 0.14, count)
-        x = rng.uniform(-wide, wide, count)
-        tones = np.array([[9, 1.2, 0.7], [9, 8, 6.5]]) if low else np.concatenate([WARM, WARM, LIVELY])
-        glow = tones[rng.integers(len(tones), size=count)] * rng.uniform(0.6, 1.8, (count, 1))
-        sheet = lamps(camera, np.stack([x, y, np.full(count, depth)], 1), glow, rng.uniform(0.05, 0.11), halo=0.02)
-        if sheet is not None:
-            made.append(sheet)
-    return made
+        return fence(camera, fine, depth + 3, light, rng)
+    return planter(camera, fine, x, depth, light, rng) if kind == "box" else sign(camera, fine, x, depth, light, rng)

@@ -28,7 +28,19 @@ def linear(code: str) -> Colour:
 
 SKINS = ("f3d3bd", "ecc0a0", "e3ad88", "d49c74", "c08660", "a66d4a", "8a573a", "7a4b32", "68402d")
 LIPS = ("cf7b73", "c66d66", "b95f58", "ab5a4e", "9c5148", "864239", "743932", "603029", "4e2822")
-HAIRS = ("15100e", "1d1411", "2c1c14", "402818", "5a3a22", "7a4f2a", "a6763f", "cfa566", "8c3f1e", "6b6a69", "b9b5ae")
+HAIRS = (
+    "15100e",
+    "1d1411",
+    "2c1c14",
+    "402818",
+    "5a3a22",
+    "7a4f2a",
+    "a6763f",
+    "cfa566",
+    "8c3f1e",
+    "6b6a69",
+    "b9b5ae",
+)
 EYES = ("3b2415", "4b2e1a", "5d4022", "6b7a4a", "5f7f8c", "6d8fb0", "7a8a80")
 
 # top, second colour of its pattern, layer worn over it, trousers or skirt, shoes, accent
@@ -49,8 +61,23 @@ OUTFITS = (
     ("9a86b4", "efe9f4", "5c5470", "3f4560", "e9e4dc", "e3b23c"),
 )
 BRIGHT = ("c8553d", "e0a458", "d1495b", "3c6e71", "5b7553", "2e4057", "b5523b", "e3b23c", "7d4f50", "4f6d7a")
-BOOKS = ("8c4a3a", "c08457", "d8c3a5", "4b5d67", "2f3e46", "7a8b6f", "a44a3f", "e0c9a6", "596475", "3d405b",
-         "81735c", "b56b52", "6b7f86", "d4b483", "40515e")
+BOOKS = (
+    "8c4a3a",
+    "c08457",
+    "d8c3a5",
+    "4b5d67",
+    "2f3e46",
+    "7a8b6f",
+    "a44a3f",
+    "e0c9a6",
+    "596475",
+    "3d405b",
+    "81735c",
+    "b56b52",
+    "6b7f86",
+    "d4b483",
+    "40515e",
+)
 WALLS = ("e9e1d4", "d8dfe0", "c9d2c4", "e4cfc0", "b9c4c9", "8fa39a", "6f8690", "d9b99b", "a8776a", "5a6b74")
 LEAVES = ("4f7a3a", "5d8a45", "3f6b35", "6f9a4e", "7fa552", "55803f")
 AUTUMN = ("b5651d", "c9822b", "a3501f", "d19a3b", "8f3f22", "b8862f")
@@ -59,3 +86,8 @@ AUTUMN = ("b5651d", "c9822b", "a3501f", "d19a3b", "8f3f22", "b8862f")
 def pick(rng: np.random.Generator, codes: tuple[str, ...]) -> str:
     """One of some codes."""
     return codes[int(rng.integers(len(codes)))]
+
+
+def dim(colour: Colour, factor: float) -> Colour:
+    """A linear colour, darker or brighter."""
+    return colour[0] * factor, colour[1] * factor, colour[2] * factor

@@ -69,8 +69,15 @@ def bend(start: Point, goal: Point, upper: float, lower: float, hint: ArrayLike)
     return start + way * foot + side * np.sqrt(max(upper**2 - foot**2, 0.0)), start + way * far
 
 
-def skeleton(stature: float, width: float, rng: np.random.Generator, *, stance: str, arms: tuple[str, str],
-             head: tuple[float, float, float] = (0, 0, 0)) -> Skeleton:
+def skeleton(
+    stature: float,
+    width: float,
+    rng: np.random.Generator,
+    *,
+    stance: str,
+    arms: tuple[str, str],
+    head: tuple[float, float, float] = (0, 0, 0),
+) -> Skeleton:
     """Pose a body of a stature (metres) and a shoulder width (factor around 1)."""
     s, seated = stature, stance == "sit"
     sway = rng.uniform(-0.035, 0.035) if stance != "contrapposto" else 0.06 * rng.choice((-1, 1))
@@ -85,12 +92,18 @@ def skeleton(stature: float, width: float, rng: np.random.Generator, *, stance: 
     limbs = [_arm(arms[i], shoulders[i], (-1, 1)[i], s, torso, seated) for i in (0, 1)]
     hips = tuple(pelvis + torso.T @ np.array([k * 0.044 * s, 0.012 * s, 0.0]) for k in (-1, 1))
     legs = _legs(stance, hips, s, rng)
-    return Skeleton(s, pelvis, torso, neck, skull, turn, shoulders, *(tuple(j) for j in zip(*limbs, strict=True)), hips,
-                    *(tuple(j) for j in zip(*legs, strict=True)), arms, seated)
+    (elbow, wrist, hand), (elbow2, wrist2, hand2) = limbs
+    (knee, ankle, toe), (knee2, ankle2, toe2) = legs
+    return Skeleton(
+        stature=s, pelvis=pelvis, torso=torso, neck=neck, head=skull, head_turn=turn, arms=arms,
+        shoulders=shoulders, elbows=(elbow, elbow2), wrists=(wrist, wrist2), hands=(hand, hand2),
+        seated=seated, hips=hips, knees=(knee, knee2), ankles=(ankle, ankle2), toes=(toe, toe2),
+    )  # fmt: skip
 
 
-def _arm(name: str, shoulder: Point, side: int, s: float, torso: NDArray[np.float64], seated: bool
-         ) -> tuple[Point, Point, Point]:
+def _arm(
+    name: str, shoulder: Point, side: int, s: float, torso: NDArray[np.float64], seated: bool
+) -> tuple[Point, Point, Point]:
     """Elbow, wrist and finger tips of one arm."""
     base = shoulder - torso.T @ np.array([side * 0.090 * s, 0.308 * s, 0])  # near the pelvis
     if seated and name in ("down", "pocket", "behind"):
@@ -104,8 +117,11 @@ def _arm(name: str, shoulder: Point, side: int, s: float, torso: NDArray[np.floa
         "phone": ((side * 0.045, 0.245, 0.165), (side * 0.45, -1, -0.1), (side * -0.25, 0.85, -0.1)),
         "behind": ((side * 0.075, 0.060, -0.085), (side, 0, -0.5), (side * -0.8, -0.4, -0.1)),
         "strap": ((side * 0.068, 0.245, 0.095), (side * 0.6, -1, 0), (side * -0.25, 0.85, -0.1)),
-        "folded": ((side * -0.020, 0.190 + 0.012 * side, 0.118 + 0.012 * side), (side * 0.7, -0.8, 0.1),
-                   (side * -0.95, 0.12, -0.1)),
+        "folded": (
+            (side * -0.020, 0.190 + 0.012 * side, 0.118 + 0.012 * side),
+            (side * 0.7, -0.8, 0.1),
+            (side * -0.95, 0.12, -0.1),
+        ),
         "lap": ((side * 0.060, 0.055, 0.170), (side * 0.9, 0.1, -0.5), (side * -0.35, -0.25, 0.9)),
         "carry": ((side * 0.165, 0.015, 0.02), (side * 0.4, 0, -1), (0, -1, 0.05)),
     }
@@ -115,8 +131,9 @@ def _arm(name: str, shoulder: Point, side: int, s: float, torso: NDArray[np.floa
     return elbow, wrist, wrist + point / np.linalg.norm(point) * 0.098 * s
 
 
-def _legs(stance: str, hips: tuple[Point, Point], s: float, rng: np.random.Generator
-          ) -> list[tuple[Point, Point, Point]]:
+def _legs(
+    stance: str, hips: tuple[Point, Point], s: float, rng: np.random.Generator
+) -> list[tuple[Point, Point, Point]]:
     """Knee, ankle and toe of both legs."""
     lead = int(rng.integers(2))
     wide = rng.uniform(0.045, 0.062)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A portrait with exact truth: I = alpha F + (1 - alpha) B, a depth for every pixel, and a lens to look through.
+"""A portrait with exact truth: I = alpha F + (1 - alpha) B, depth for every pixel, a lens to look through.
 
 `portrait_scene` draws a scene from a seed: a place, a light, a person, and a camera; `Scene` holds the sharp
 picture, its depth and matte, the place without the person, and takes photographs with any lens.
@@ -14,22 +14,21 @@ from numpy.typing import NDArray
 
 from dofkit.scenes import lens
 from dofkit.scenes.camera import Camera
+from dofkit.scenes.casting import Person, seat
+from dofkit.scenes.composing import compose, foreground, passers_by
 from dofkit.scenes.indoors import indoors
 from dofkit.scenes.layers import Relief, Sheet, depth_of
 from dofkit.scenes.light import Light
 from dofkit.scenes.moods import draw_light
 from dofkit.scenes.outdoors import outdoors
-from dofkit.scenes.palettes import LEAVES
-from dofkit.scenes.people import Person, cast, portray
-from dofkit.scenes.scenery import bush
+from dofkit.scenes.people import portray
 from dofkit.scenes.sensor import expose
 from dofkit.scenes.shadows import ground_shadow
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 VERSION = 1
 SPLITS = {"train": 0, "validation": 1, "test": 2}
 KINDS = ("selfie", "whole-body")
-MARGIN = 0.09  # of the picture's height
 
 
 class SceneError(ValueError):
@@ -52,6 +51,8 @@ class Scene:
         The person's coverage, and where it exceeds one half.
     layers : tuple
         Far to near, on the canvas with its margin.
+    portrait : slice
+        Which of the layers are the person, or the people.
     focal_length, f_number, focus_distance : float
         The lens a photographer would choose here (metres): 50 mm f/1.8 or 85 mm f/1.4, on the person's eyes.
     camera, kind, night, mood, name :
@@ -65,6 +66,7 @@ class Scene:
     alpha: Array
     mask: NDArray[np.bool_]
     layers: tuple[Sheet | Relief, ...]
+    portrait: slice
     camera: Camera
     focal_length: float
     f_number: float
@@ -74,8 +76,14 @@ class Scene:
     mood: str
     name: str
 
-    def photograph(self, f_number: float | None = None, focus_distance: float | None = None, *,
-                   focal_length: float | None = None, lens_points: int = 128) -> Array:
+    def photograph(
+        self,
+        f_number: float | None = None,
+        focus_distance: float | None = None,
+        *,
+        focal_length: float | None = None,
+        lens_points: int = 128,
+    ) -> Array:
         """Linear radiance (H, W, 3) through a thin lens; the framing stays whatever the focal length.
 
         Parameters
@@ -91,10 +99,15 @@ class Scene:
             If the blur would be wider than the scene's margin.
         """
         return lens.photograph(
-            self.layers, shape=self.camera.canvas, margin=self.camera.margin, focal_pixels=self.camera.focal_pixels,
+            self.layers,
+            shape=self.camera.canvas,
+            margin=self.camera.margin,
+            focal_pixels=self.camera.focal_pixels,
             focus=self.focus_distance if focus_distance is None else focus_distance,
             focal_length=self.focal_length if focal_length is None else focal_length,
-            f_number=self.f_number if f_number is None else f_number, lens_points=lens_points)
+            f_number=self.f_number if f_number is None else f_number,
+            lens_points=lens_points,
+        )
 
     def ordinal_pairs(self, n: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """`n` pairs of pixels with their order, as people label them in DIW.
@@ -151,71 +164,55 @@ def portrait_scene(seed: int, size: int | tuple[int, int], kind: str = "selfie",
     """
     height, width = (size, size) if isinstance(size, int) else size
     if kind not in KINDS or split not in SPLITS or seed < 0:
-        raise SceneError(f"no scene {seed!r} of kind {kind!r} in split {split!r}: kinds are {', '.join(KINDS)}, "
-                         f"splits {', '.join(SPLITS)}, seeds 0 and up")
+        raise SceneError(
+            f"no scene {seed!r} of kind {kind!r} in split {split!r}: kinds are {', '.join(KINDS)}, "
+            f"splits {', '.join(SPLITS)}, seeds 0 and up"
+        )
     if min(height, width) < 32:
         raise SceneError(f"a scene of {height} x {width} pixels is too small: 32 is the least")
     streams = np.random.default_rng([VERSION, SPLITS[split], seed, KINDS.index(kind)]).spawn(5)
     selfie, test = kind == "selfie", split == "test"
-    fine = 1 if height >= 200 else 2
+    fine = 1 if height >= 112 else 2
     indoor = bool(streams[0].random() < 0.38)
     light = draw_light(streams[0], indoor=indoor, test=test)
-    people, places, camera = _compose(streams[1], streams[2], height, width, selfie=selfie, test=test)
+    people, places, camera = compose(streams[1], streams[2], height, width, selfie=selfie, test=test)
     stand = float(places[0][2])
     shadow = ground_shadow(people, places, light, hard=0.35 if indoor else 1.0)
-    around = (indoors(camera, fine, light, streams[3], stand, shadow, test) if indoor
-              else outdoors(camera, fine, light, streams[3], stand, shadow))
-    portrait = [layer for person, place in sorted(zip(people, places, strict=True), key=lambda pair: -pair[1][2])
-                for layer in portray(person, camera, fine, place, light)]
-    before = _foreground(camera, fine, light, streams[3], stand, indoor)
-    return _assemble(around, portrait, before, camera, people, places, light, streams[4], kind, f"{split}/{kind}/{seed}")
-
-
-def _compose(rng: np.random.Generator, where: np.random.Generator, height: int, width: int, *, selfie: bool, test: bool
-             ) -> tuple[list[Person], list[NDArray[np.float64]], Camera]:
-    """Choose the people, where they stand, and a camera that frames them."""
-    seated = not selfie and rng.random() < 0.14
-    people = [cast(rng, selfie=selfie, test=test, stance="sit" if seated else None)]
-    focal = 0.050 if selfie else 0.085
-    head = people[0].joints.head
-    tall = float(head[1] + people[0].joints.half_head)
-    if selfie:
-        span = where.uniform(0.56, 0.74)
-        aim = head[1] - span * where.uniform(0.10, 0.20)
+    around: list[Sheet | Relief] = []
+    if indoor:
+        around += indoors(camera, fine, light, streams[3], stand, shadow, test)
     else:
-        span = tall / where.uniform(0.70, 0.86)
-        aim = 0.5 * span - span * where.uniform(0.04, 0.09)
-    distance = span * focal / 0.036
-    pitch = float(where.normal(0, 0.03))
-    eye = max(0.35, aim + np.tan(pitch) * distance)
-    margin = int(np.ceil(MARGIN * height))
-    camera = Camera(height, width, margin, focal, float(eye), pitch, float(where.normal(0, 0.012)))
-    room = max(span * width / height - (0.5 if selfie else 0.75), 0)
-    x = float(np.clip(where.normal(0, 0.16), -0.32, 0.32) * room)
-    offset = people[0].axes().T @ (head * [1, 0, 1]) if selfie else np.zeros(3)
-    places = [np.array([x - offset[0], 0.0, distance - (offset[2] if selfie else 0.0)])]
-    if rng.random() < 0.10:
-        people.append(cast(rng, selfie=selfie, test=test))
-        side = -np.sign(x) if abs(x) > 0.02 else 1.0
-        places.append(places[0] + [side * (0.44 if selfie else 0.55), 0.0, 0.10 if selfie else 0.12])
-        places = [place - [side * (0.18 if selfie else 0.25), 0, 0] for place in places]
-    return people, places, camera
+        around += outdoors(camera, fine, light, streams[3], stand, shadow)
+        around = passers_by(around, camera, fine, light, streams[3], stand)
+    portrait = [
+        layer
+        for person, place in sorted(zip(people, places, strict=True), key=lambda pair: -pair[1][2])
+        for layer in portray(person, camera, fine, place, light)
+    ]
+    around += [
+        layer
+        for person, place in zip(people, places, strict=True)
+        if person.joints.seated
+        for layer in portray(seat(person), camera, fine, place, light)
+    ]
+    before = foreground(camera, fine, light, streams[3], stand, indoor)
+    return _assemble(
+        around, portrait, before, camera, people, places, light, streams[4], kind, f"{split}/{kind}/{seed}"
+    )
 
 
-def _foreground(camera: Camera, fine: int, light: Light, rng: np.random.Generator, stand: float, indoor: bool) -> list[Sheet]:
-    """Leaves in a lower corner before the person, now and then."""
-    if indoor or rng.random() > 0.22:
-        return []
-    depth = stand * rng.uniform(0.62, 0.78)
-    half = depth / camera.focal_pixels * np.array(camera.canvas)[::-1] * 0.5
-    low = camera.eye - np.tan(camera.pitch) * depth - half[1]
-    x = rng.choice((-1, 1)) * half[0] * rng.uniform(0.85, 1.0)
-    return [bush(camera, fine, float(x), float(depth), float(0.8 * half[0]), float(0.55 * half[1]), LEAVES, rng, light,
-                 leaves=160, low=float(low))]
-
-
-def _assemble(around: list[Sheet], portrait: list[Relief], before: list[Sheet], camera: Camera, people: list[Person],
-              places: list[NDArray[np.float64]], light: Light, rng: np.random.Generator, kind: str, name: str) -> Scene:
+def _assemble(
+    around: list[Sheet | Relief],
+    portrait: list[Relief],
+    before: list[Sheet],
+    camera: Camera,
+    people: list[Person],
+    places: list[NDArray[np.float64]],
+    light: Light,
+    rng: np.random.Generator,
+    kind: str,
+    name: str,
+) -> Scene:
     layers = [*around, *portrait, *before]
     margin = camera.margin
     inside = (slice(margin, margin + camera.height), slice(margin, margin + camera.width))
@@ -229,7 +226,27 @@ def _assemble(around: list[Sheet], portrait: list[Relief], before: list[Sheet], 
     focus = float(camera.project(places[0] + eyes @ people[0].axes())[2])
     sharp = np.ascontiguousarray(radiance[inside])
     night = light.night
-    image = expose(sharp, rng, noise=float(rng.uniform(0.003, 0.010) * (2.0 if night else 1.0)), quality=int(rng.integers(88, 98)))
-    return Scene(image, sharp, np.ascontiguousarray(plate[inside]), np.ascontiguousarray(depth_of(layers, camera.canvas)[inside]),
-                 alpha, alpha > 0.5, tuple(layers), camera, camera.focal_length, 1.8 if kind == "selfie" else 1.4, focus, kind,
-                 night, light.name, name)
+    image = expose(
+        sharp,
+        rng,
+        noise=float(rng.uniform(0.003, 0.010) * (2.0 if night else 1.0)),
+        quality=int(rng.integers(88, 98)),
+    )
+    return Scene(
+        image,
+        sharp,
+        np.ascontiguousarray(plate[inside]),
+        np.ascontiguousarray(depth_of(layers, camera.canvas)[inside]),
+        alpha,
+        alpha > 0.5,
+        tuple(layers),
+        slice(len(around), len(around) + len(portrait)),
+        camera,
+        camera.focal_length,
+        1.8 if kind == "selfie" else 1.4,
+        focus,
+        kind,
+        night,
+        light.name,
+        name,
+    )

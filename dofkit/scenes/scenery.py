@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Things to stand between: sky, foliage, trees, posts, boxes, and lamps brighter than any picture can show."""
+"""Things to stand between: sky, foliage, trees, posts, and lamps brighter than a picture can show."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -12,7 +13,7 @@ from dofkit.scenes.light import Light
 from dofkit.scenes.palettes import srgb
 from dofkit.scenes.textures import noise, step
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 FRONTAL = (0.0, 0.0, 1.0)
 
 
@@ -22,8 +23,16 @@ def tone(colour: ArrayLike, factor: ArrayLike) -> NDArray[np.float64]:
     return np.interp(linear * np.asarray(factor), LINEAR, np.arange(256) / 255)
 
 
-def board(camera: Camera, fine: int, depth: float, left: float, right: float, low: float, high: float,
-          base: ArrayLike = (0.3, 0.3, 0.3)) -> Sketch:
+def board(
+    camera: Camera,
+    fine: int,
+    depth: float,
+    left: float,
+    right: float,
+    low: float,
+    high: float,
+    base: ArrayLike = (0.3, 0.3, 0.3),
+) -> Sketch:
     """A sketch on the upright plane Z = depth, over X in [left, right] and Y in [low, high]."""
     corners = [[x, y, depth] for x in (left, right) for y in (low, high)]
     return Sketch(camera, fine, corners, normal=FRONTAL, offset=depth, base=base)
@@ -33,6 +42,15 @@ def at(sketch: Sketch, depth: float, points: ArrayLike) -> NDArray[np.float64]:
     """Points (N, 2) on the plane Z = depth, as pixels of a sketch."""
     flat = np.asarray(points, float)
     return sketch.spot(np.concatenate([flat, np.full((len(flat), 1), depth)], 1))
+
+
+def glowing(sketch: Sketch, light: ArrayLike, outlines: list[NDArray[np.float64]], glow: ArrayLike) -> Array:
+    """A light map for a sketch: `light` everywhere, `glow` inside some outlines."""
+    mask = np.zeros(sketch.shape, np.uint8)
+    for outline in outlines:
+        cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    share = mask[..., None].astype(np.float32) / 255
+    return np.asarray(light, np.float32) + share * (np.asarray(glow, np.float32) - np.asarray(light, np.float32))
 
 
 def rectangle(left: float, right: float, low: float, high: float) -> NDArray[np.float64]:
@@ -61,8 +79,16 @@ def sky(camera: Camera, light: Light, rng: np.random.Generator, *, distance: flo
     return Sheet(np.dstack([colour, cover]).astype(np.float32), 0, 0, camera.inverse_depth(FRONTAL, distance))
 
 
-def foliage(sketch: Sketch, depth: float, clumps: NDArray[np.float64], leaf: float, count: int, codes: tuple[str, ...],
-            rng: np.random.Generator, light: Light) -> None:
+def foliage(
+    sketch: Sketch,
+    depth: float,
+    clumps: NDArray[np.float64],
+    leaf: float,
+    count: int,
+    codes: tuple[str, ...],
+    rng: np.random.Generator,
+    light: Light,
+) -> None:
     """Leaves in round clumps, rows (x, y, radius): dark ones below and behind, sunlit ones on top."""
     share = clumps[:, 2] ** 2 / (clumps[:, 2] ** 2).sum()
     which = rng.choice(len(clumps), count, p=share)
@@ -79,7 +105,17 @@ def foliage(sketch: Sketch, depth: float, clumps: NDArray[np.float64], leaf: flo
     picks = rng.integers(len(codes), size=count)
     along = np.stack([np.cos(tilt), np.sin(tilt)], 1) * size[:, None]
     aside = np.stack([-np.sin(tilt), np.cos(tilt)], 1) * 0.45 * size[:, None]
-    shape = np.stack([along, 0.5 * along + aside, -0.4 * along + aside * 0.9, -along, -0.4 * along - 0.9 * aside, 0.5 * along - aside], 1)
+    shape = np.stack(
+        [
+            along,
+            0.5 * along + aside,
+            -0.4 * along + aside * 0.9,
+            -along,
+            -0.4 * along - 0.9 * aside,
+            0.5 * along - aside,
+        ],
+        1,
+    )
     outlines = at(sketch, depth, (spots[:, None] + shape).reshape(-1, 2)).reshape(count, 6, 2)
     base = np.array([srgb(code) for code in codes])
     for x, y, r in clumps:
@@ -98,8 +134,17 @@ def crown(rng: np.random.Generator, x: float, y: float, width: float, height: fl
     return np.stack([x + radius * np.cos(turn) * width, y + radius * np.sin(turn) * height, size], 1)
 
 
-def tree(camera: Camera, fine: int, x: float, depth: float, size: float, codes: tuple[str, ...], rng: np.random.Generator,
-         light: Light, leaves: int = 420) -> Sheet:
+def tree(
+    camera: Camera,
+    fine: int,
+    x: float,
+    depth: float,
+    size: float,
+    codes: tuple[str, ...],
+    rng: np.random.Generator,
+    light: Light,
+    leaves: int = 420,
+) -> Sheet:
     """A tree `size` metres high: a leaning trunk, branches and a crown of leaves."""
     width = size * rng.uniform(0.26, 0.36)
     sketch = board(camera, fine, depth, x - 1.5 * width, x + 1.5 * width, -0.1, size * 1.08, (0.20, 0.22, 0.12))
@@ -121,7 +166,7 @@ def tree(camera: Camera, fine: int, x: float, depth: float, size: float, codes: 
         sketch.line(crack, tone(bark, rng.choice((0.45, 1.3))), sketch.pixels(0.02, depth))
     for k in range(6):
         root = np.array([np.interp(0.62 + 0.06 * k, t, spine[:, i]) for i in (0, 1)])
-        tip = root + np.array([(-1) ** k * rng.uniform(0.3, 0.75) * width, rng.uniform(0.10, 0.22) * size])
+        tip = root + np.array([(-1) ** k * rng.uniform(0.2, 0.45) * width, rng.uniform(0.10, 0.22) * size])
         side = np.array([0.0, 0.35 * thick])
         sketch.fill(at(sketch, depth, np.stack([root - side, tip, root + side])), tone(bark, 0.6))
     clumps = crown(rng, spine[-1, 0], size * 0.74, width * 1.15, size * 0.24, 16)
@@ -129,8 +174,21 @@ def tree(camera: Camera, fine: int, x: float, depth: float, size: float, codes: 
     return sketch.sheet(light.flat(0.75), light.horizon, light.veil(depth))
 
 
-def bush(camera: Camera, fine: int, x: float, depth: float, width: float, height: float, codes: tuple[str, ...],
-         rng: np.random.Generator, light: Light, *, leaves: int = 260, low: float = 0.0, flowers: str = "") -> Sheet:
+def bush(
+    camera: Camera,
+    fine: int,
+    x: float,
+    depth: float,
+    width: float,
+    height: float,
+    codes: tuple[str, ...],
+    rng: np.random.Generator,
+    light: Light,
+    *,
+    leaves: int = 260,
+    low: float = 0.0,
+    flowers: str = "",
+) -> Sheet:
     """A bush on the ground, perhaps in flower."""
     sketch = board(camera, fine, depth, x - width, x + width, low - 0.05, low + height * 1.25, (0.2, 0.26, 0.13))
     clumps = crown(rng, x, low + 0.45 * height, 0.62 * width, 0.45 * height, 10)
@@ -139,12 +197,22 @@ def bush(camera: Camera, fine: int, x: float, depth: float, width: float, height
     for _ in range(26 if flowers else 0):
         spot = clumps[int(rng.integers(len(clumps)))]
         place = spot[:2] + rng.normal(0, 0.4, 2) * spot[2]
-        sketch.disc(at(sketch, depth, [place])[0], sketch.pixels(0.028, depth), tone(srgb(flowers), rng.uniform(0.7, 1.2)))
+        sketch.disc(
+            at(sketch, depth, [place])[0],
+            sketch.pixels(0.028, depth),
+            tone(srgb(flowers), rng.uniform(0.7, 1.2)),
+        )
     return sketch.sheet(light.flat(0.75), light.horizon, light.veil(depth))
 
 
-def lamps(camera: Camera, spots: NDArray[np.float64], colours: NDArray[np.float64], radius: float, *, halo: float = 0.0
-          ) -> Sheet | None:
+def lamps(
+    camera: Camera,
+    spots: NDArray[np.float64],
+    colours: NDArray[np.float64],
+    radius: float,
+    *,
+    halo: float = 0.0,
+) -> Sheet | None:
     """Glowing balls at world points (N, 3) of one depth, linear radiance (N, 3); `halo` adds a faint glow.
 
     Balls smaller than a pixel keep their light: they cover less than one.
@@ -177,13 +245,30 @@ def lamps(camera: Camera, spots: NDArray[np.float64], colours: NDArray[np.float6
     return Sheet(canvas, int(top), int(left), camera.inverse_depth(FRONTAL, depth))
 
 
-def post(camera: Camera, fine: int, x: float, depth: float, height: float, light: Light, colour: str = "34373a") -> Sheet:
+def post(
+    camera: Camera, fine: int, x: float, depth: float, height: float, light: Light, colour: str = "34373a"
+) -> Sheet:
     """A lamp post with an arm-less lantern."""
     sketch = board(camera, fine, depth, x - 0.4, x + 0.4, -0.05, height + 0.4, srgb(colour))
     for half, low, high in ((0.085, 0.0, 0.35), (0.042, 0.3, height), (0.10, height - 0.04, height)):
         sketch.fill(at(sketch, depth, rectangle(x - half, x + half, low, high)), tone(srgb(colour), 0.8))
         bright = half * 0.3 * np.sign(light.towards[0])
         sketch.fill(at(sketch, depth, rectangle(x + bright, x + 3 * bright, low, high)), tone(srgb(colour), 2.2))
-    cap = np.array([[x - 0.17, height + 0.30], [x + 0.17, height + 0.30], [x, height + 0.40]])
+    glass = at(
+        sketch,
+        depth,
+        [[x - 0.08, height], [x + 0.08, height], [x + 0.13, height + 0.28], [x - 0.13, height + 0.28]],
+    )
+    sketch.fill(glass, srgb("efe6cf"))
+    cap = np.array(
+        [
+            [x - 0.17, height + 0.28],
+            [x + 0.17, height + 0.28],
+            [x + 0.03, height + 0.38],
+            [x - 0.03, height + 0.38],
+        ]
+    )
     sketch.fill(at(sketch, depth, cap), tone(srgb(colour), 0.8))
+    if light.night:
+        return sketch.sheet(glowing(sketch, light.flat(), [glass], (11.0, 7.5, 4.0)), light.horizon, light.veil(depth))
     return sketch.sheet(light.flat(), light.horizon, light.veil(depth))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From light to a picture file: a soft shoulder, sRGB, photon and read noise, JPEG.
+"""From light to a picture file: photon and read noise, the sRGB tone curve, clipping, JPEG.
 
 `develop` is the clean part, the same for sharp scenes and for photographs through the lens, so that both
-can be compared; it is exactly the sRGB curve up to a radiance of 0.8 and rolls off above.
+can be compared: the sRGB curve, and white for whatever is brighter than 1, as a camera's sensor saturates.
 """
 
 from __future__ import annotations
@@ -11,22 +11,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
-KNEE = 0.8
+Array = NDArray[np.floating]
 
 
 def develop(radiance: Array) -> Array:
-    """Linear radiance (..., 3) to sRGB in [0, 1]; highlights above 0.8 are compressed smoothly below 1.
+    """Linear radiance (..., 3) to sRGB in [0, 1]; what is brighter than 1 is lost, as in a photograph.
 
     Examples
     --------
     >>> develop(np.array([0.0, 0.5, 100.0], np.float32)).round(3).tolist()
     [0.0, 0.7350000143051147, 1.0]
     """
-    light = np.maximum(np.asarray(radiance, np.float32), 0)
-    rolled = KNEE + (1 - KNEE) * (1 - np.exp(-(np.maximum(light, KNEE) - KNEE) / (1 - KNEE)))
-    light = np.where(light > KNEE, rolled, light)
-    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 1e-6) ** (1 / 2.4) - 0.055).astype(np.float32)
+    light = np.clip(np.asarray(radiance, np.float32), 0, 1)
+    curve = 1.055 * np.maximum(light, np.float32(1e-6)) ** (1 / 2.4) - 0.055
+    return np.where(light <= 0.0031308, 12.92 * light, curve).astype(np.float32)
 
 
 def expose(radiance: Array, rng: np.random.Generator, *, noise: float, quality: int) -> Array:

@@ -17,8 +17,9 @@ _CELLS = 50  # per metre
 _SPAN = 7.0  # metres
 
 
-def ground_shadow(people: list[Person], places: list[NDArray[np.float64]], light: Light, *, hard: float
-                  ) -> Callable[[Array, Array], Array]:
+def ground_shadow(
+    people: list[Person], places: list[NDArray[np.float64]], light: Light, *, hard: float
+) -> Callable[[Array, Array], Array]:
     """A function of the ground's (X, Z): the share of light that is left."""
     size = int(_SPAN * _CELLS)
     thrown, contact = np.zeros((size, size), np.uint8), np.zeros((size, size), np.uint8)
@@ -45,8 +46,14 @@ def ground_shadow(people: list[Person], places: list[NDArray[np.float64]], light
     def share(x: Array, z: Array) -> Array:
         u = (x - np.float32(centre[0]) + np.float32(_SPAN / 2)) * np.float32(_CELLS)
         v = (z - np.float32(centre[1]) + np.float32(_SPAN / 2)) * np.float32(_CELLS)
-        return cv2.remap(kept, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
-                         borderValue=1.0)
+        return cv2.remap(
+            kept,
+            u.astype(np.float32),
+            v.astype(np.float32),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=1.0,
+        )
 
     return share
 

@@ -9,16 +9,15 @@ antialiased coverage; small steps of the field give normals and ambient occlusio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dofkit.scenes.camera import Camera
-
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
+Paint = Callable[[Array, Array, float], tuple[Array, tuple[Array, Array], Array]]
 Box = tuple[slice, slice]
 FAR = 1e3
 
@@ -42,34 +41,48 @@ def vec(v: ArrayLike) -> Array:
 
 @dataclass
 class RoundCone:
-    """A limb: the hull of a sphere at `a` and one at `b`."""
+    """A limb: the hull of a sphere at `a` and one at `b`; `flat` cuts it off at `b`, as a hem does."""
 
     a: NDArray[np.float64]
     b: NDArray[np.float64]
     ra: float
     rb: float
+    flat: bool = False
 
     def __post_init__(self) -> None:
         self.a, self.b = np.asarray(self.a, float), np.asarray(self.b, float)
         axis = self.b - self.a
         self.length = float(np.linalg.norm(axis)) + 1e-9
         self._axis = (axis / self.length**2).astype(np.float32)
-        self._start, self._span = vec(self.a), vec(axis)
 
     def along(self, p: Array) -> Array:
         """Position along the limb, 0 at a, 1 at b."""
         return np.clip(self._axis @ (p - vec(self.a)), 0, 1)
 
+    def numbers(self) -> Array:
+        """Start, axis over length squared, axis, first radius, growth, and the level of a flat cut, (13,)."""
+        cut = (self.length, -self.length) if self.flat else (0.0, -FAR)
+        return np.concatenate([self.a, self._axis, self.b - self.a, [self.ra, self.rb - self.ra], cut]).astype(
+            np.float32
+        )
+
     def distance(self, p: Array) -> Array:
         """See `Solid`."""
-        q = p - self._start
-        t = np.minimum(np.maximum(self._axis @ q, 0), 1)
-        q -= self._span * t
-        return np.sqrt(np.einsum("in,in->n", q, q)) - (self.ra + np.float32(self.rb - self.ra) * t)
+        return cone_distances(p[:, None], self.numbers()[:, None])[0]
 
     def bounds(self) -> list[tuple[NDArray[np.float64], float]]:
         """See `Solid`."""
         return [(self.a, self.ra), (self.b, self.rb)]
+
+
+def cone_distances(p: Array, numbers: Array) -> Array:
+    """Distances (K, N) of points (3, K, N) to N round cones given by their `numbers` (13, N)."""
+    q = p - numbers[:3, None]
+    place = np.einsum("in,ikn->kn", numbers[3:6], q)
+    t = np.minimum(np.maximum(place, 0), 1)
+    q -= numbers[6:9, None] * t
+    gap = np.sqrt(np.einsum("ikn,ikn->kn", q, q)) - (numbers[9] + numbers[10] * t)
+    return np.maximum(gap, place * numbers[11] + numbers[12])
 
 
 @dataclass
@@ -124,13 +137,14 @@ class Block:
 
 @dataclass
 class Ring:
-    """A torus around the third row of `turn`: glasses, collars, brims."""
+    """A torus around the third row of `turn`, or a round plate: glasses, collars, brims."""
 
     centre: NDArray[np.float64]
     radius: float
     thick: float
     turn: NDArray[np.float64]
     squash: float = 1.0
+    plate: bool = False
 
     def local(self, p: Array) -> Array:
         """Points in the ring's own axes, metres."""
@@ -140,6 +154,8 @@ class Ring:
         """See `Solid`."""
         x, y, z = self.local(p)
         flat = np.sqrt(x * x + (y / self.squash) ** 2) - np.float32(self.radius)
+        if self.plate:
+            flat = np.maximum(flat, 0)
         return np.sqrt(flat * flat + z * z) * min(1.0, self.squash) - np.float32(self.thick)
 
     def bounds(self) -> list[tuple[NDArray[np.float64], float]]:
@@ -154,19 +170,26 @@ class Loft:
     `turn`; in between it is smooth.  `gap` opens the front: (width at the bottom, at the top).
     """
 
-    def __init__(self, centre: ArrayLike, turn: NDArray[np.float64], profile: ArrayLike, *, grow: float = 0.0,
-                 gap: tuple[float, float] | None = None) -> None:
+    def __init__(
+        self,
+        centre: ArrayLike,
+        turn: NDArray[np.float64],
+        profile: ArrayLike,
+        *,
+        grow: float = 0.0,
+        gap: tuple[float, float] | None = None,
+    ) -> None:
         self.centre, self.turn, self.gap = np.asarray(centre, float), turn, gap
         rows = np.asarray(profile, float)
         self.low, self.high = float(rows[0, 0]), float(rows[-1, 0])
         count = 512
         at = np.linspace(self.low, self.high, count)
         soft = np.hanning(61) / np.hanning(61).sum()
-        table = np.stack([np.convolve(np.pad(np.interp(at, rows[:, 0], rows[:, k]), 30, "edge"), soft, "valid")
-                          for k in (1, 2, 3)])
+        table = np.stack(
+            [np.convolve(np.pad(np.interp(at, rows[:, 0], rows[:, k]), 30, "edge"), soft, "valid") for k in (1, 2, 3)]
+        )
         table[:2] += grow
-        self._table = table.astype(np.float32)
-        self._slope = np.gradient(table, at[1] - at[0], axis=1).astype(np.float32)
+        self._both = np.concatenate([table, np.gradient(table, at[1] - at[0], axis=1)]).astype(np.float32)
         self._scale = np.float32((count - 1) / (self.high - self.low))
         self._reach = float(table[:2].max())
 
@@ -177,35 +200,42 @@ class Loft:
     def distance(self, p: Array) -> Array:
         """See `Solid`: (g - 1) / |grad g| of the slice's ellipse, cut at both ends."""
         x, y, z = self.local(p)
-        place = np.clip((y - np.float32(self.low)) * self._scale, 0, self._table.shape[1] - 1)
-        step = place.astype(np.int32)
-        offset = (place - step) / self._scale
-        wide, deep, ahead = (row[step] + offset * slope[step] for row, slope in zip(self._table, self._slope, strict=True))
+        place = np.clip((y - np.float32(self.low)) * self._scale, 0, self._both.shape[1] - 1)
+        step = place.astype(np.intp)
+        rows = np.take(self._both, step, axis=1)
+        slope = rows[3:]
+        wide, deep, ahead = rows[:3] + (place - step) / self._scale * slope
         x, z = x / wide, (z - ahead) / deep
         g = np.sqrt(x * x + z * z) + np.float32(1e-4)
-        gy = (x * x * self._slope[0][step] / wide + z * z * self._slope[1][step] / deep)
+        gy = x * x * slope[0] / wide + z * z * slope[1] / deep
         steep = np.sqrt((x / wide) ** 2 + (z / deep) ** 2 + gy * gy) / g
         distance = (g - 1) / np.maximum(steep, 1e-2)
         ends = np.maximum(y - np.float32(self.high), np.float32(self.low) - y)
         if self.gap:
             level = np.clip((y - self.low) / (self.high - self.low), 0, 1)
             opening = self.gap[0] + (self.gap[1] - self.gap[0]) * level - np.abs(x * wide)
-            ends = np.maximum(ends, np.where(z > 0, opening, -FAR))
+            ends = np.maximum(ends, np.minimum(opening, z * deep))
         return np.maximum(distance, ends)
 
     def bounds(self) -> list[tuple[NDArray[np.float64], float]]:
         """See `Solid`."""
         axis = self.turn[1]
         inner = min(self._reach, (self.high - self.low) / 2) * 0.5
-        return [(self.centre + axis * (self.low + inner), self._reach),
-                (self.centre + axis * (self.high - inner), self._reach)]
+        return [
+            (self.centre + axis * (self.low + inner), self._reach),
+            (self.centre + axis * (self.high - inner), self._reach),
+        ]
 
 
 @dataclass
 class Part:
-    """A solid and how it looks: `paint` gives linear albedo and gloss at points (3, N) with normals (3, N)."""
+    """A solid and how it looks.
+
+    `paint` gets points (3, N), normals (3, N) and a pixel's footprint in metres, and gives linear albedo
+    (N, 3), gloss and softness (N,), and the normals tilted by its folds.
+    """
 
     solid: Solid
-    paint: Callable[[Array, Array, float], tuple[Array, Array, Array]]
+    paint: Paint
     blend: float = 0.0
     front: bool = False

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 _TILE = 256
 
 
@@ -72,7 +72,18 @@ def wave(x: Array, period: float, share: float, pixel: float) -> Array:
     return share + fine * (1 - step(phase, share, max(0.02, 1.2 * pixel / period)) - share)
 
 
-PATTERNS = ("plain", "plain", "plain", "stripes", "breton", "pinstripes", "plaid", "dots", "melange", "floral")
+PATTERNS = (
+    "plain",
+    "plain",
+    "plain",
+    "stripes",
+    "breton",
+    "pinstripes",
+    "plaid",
+    "dots",
+    "melange",
+    "floral",
+)
 
 
 def cloth(pattern: str, u: Array, v: Array, first: ArrayLike, second: ArrayLike, pixel: float) -> Array:
@@ -94,8 +105,10 @@ def cloth(pattern: str, u: Array, v: Array, first: ArrayLike, second: ArrayLike,
         dv = np.mod(v / 0.05, 1) - 0.5
         mix = 1 - step(np.hypot(du, dv), 0.24, max(0.03, pixel / 0.05))
     elif pattern == "floral":
-        mix = step(noise(u, v, 0.05, seed=3), 0.55, 0.15) * 0.9
+        mix = step(noise(u, v, 0.016, power=1.4, seed=3), 0.95, 0.15) * 0.85
+    elif pattern == "sleeve":
+        mix = step(0.016 - np.abs(v), 0, 0.001 + pixel)
     elif pattern == "melange":
-        mix = np.clip(0.25 + 0.16 * noise(u, v, 0.008, power=0.8, seed=4), 0, 1)
+        mix = np.clip(0.22 + 0.10 * noise(u, v, 0.008, power=0.8, seed=4), 0, 1)
     weave = 1 + 0.035 * noise(u, v, 0.012, power=0.7, seed=5) + 0.03 * noise(u, v, 0.12, seed=6)
     return (one + mix[:, None] * (two - one)) * weave[:, None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -16,11 +17,14 @@ from numpy.typing import NDArray
 
 from dofkit.scenes.camera import Camera
 from dofkit.scenes.light import Light
-from dofkit.scenes.solids import FAR, Array, Box, Part, vec
+from dofkit.scenes.solids import FAR, Array, Box, Part, RoundCone, cone_distances, vec
 
-_ROUNDS = (3, 3, 4, 5, 6)  # steps before the rays that are done are dropped
+_SCOUTING = (5, 5)
+_ROUNDS = (3, 4, 5, 5, 9)  # steps before the rays that are done are dropped
 _BLOCK = 4  # pixels that share the first part of their way
 _ROOM = 2.5  # metres behind the nearest part where a ray gives up
+_HURRY = np.float32(1.8)
+_DEEP = 4.0  # pixels inside a surface that are too many
 _EPSILON = np.float32(0.003)  # metres, for normals
 _HOLLOWS = (0.035, 0.13)  # metres: how far ambient occlusion looks
 
@@ -49,8 +53,9 @@ class Tracer:
         Rows: the body's right, up and front in the world.
     """
 
-    def __init__(self, parts: Sequence[Part], camera: Camera, place: NDArray[np.float64],
-                 turn: NDArray[np.float64]) -> None:
+    def __init__(
+        self, parts: Sequence[Part], camera: Camera, place: NDArray[np.float64], turn: NDArray[np.float64]
+    ) -> None:
         self.camera, self.place, self.turn = camera, place, turn
         self.origin = turn @ (camera.position - place)
         found = [(part, self._bounds(part)) for part in parts]
@@ -76,8 +81,10 @@ class Tracer:
         if not boxes:
             return None
         rows, columns = zip(*boxes, strict=True)
-        return (slice(min(r.start for r in rows), max(r.stop for r in rows)),
-                slice(min(c.start for c in columns), max(c.stop for c in columns)))
+        return (
+            slice(min(r.start for r in rows), max(r.stop for r in rows)),
+            slice(min(c.start for c in columns), max(c.stop for c in columns)),
+        )
 
     def look(self, window: Box, light: Light, *, front: bool) -> Look:
         """Trace and light a window, with or without the parts that lie in front."""
@@ -108,52 +115,67 @@ class Tracer:
         y, x = (np.minimum(np.arange(0, n, _BLOCK) + _BLOCK // 2, n - 1) for n in (rows, columns))
         scout = (y[:, None] * columns + x[None]).reshape(-1)
         first = cv2.erode(near, np.ones((_BLOCK + 1, _BLOCK + 1), np.uint8))[np.ix_(y, x)].reshape(-1)
-        ahead, gap = self._march(parts, rays, columns, scout, first, reach=0.75 * _BLOCK)
-        start = np.where(gap < 0.75 * _BLOCK, ahead, FAR).reshape(len(y), len(x))
+        reach = 0.75 * _BLOCK
+        _, gap, ahead = self._march(parts, rays, columns, scout, first, _SCOUTING, reach=reach)
+        limit = np.min(first, initial=FAR) + _ROOM
+        start = np.where((gap <= reach) | (ahead < limit), ahead, FAR).reshape(len(y), len(x))
         start = np.repeat(np.repeat(start, _BLOCK, 0)[:rows], _BLOCK, 1)[:, :columns].reshape(-1)
-        return self._march(parts, rays, columns, np.arange(start.size), start, reach=-0.5)
+        found, miss, ahead = self._march(parts, rays, columns, np.arange(start.size), start, _ROUNDS, reach=-0.5)
+        # Who still creeps along a surface after all these steps has met it.
+        miss[(miss < 0.5) & (np.abs(ahead - found) < 1e-3)] = -0.5
+        return found, miss
 
-    def _march(self, parts: list, rays: Array, columns: int, pixels: NDArray[np.intp],
-               start: Array, *, reach: float) -> tuple[Array, Array]:
-        """Walk some pixels' rays until a surface is within `reach` pixels (of the shape grown by as much)."""
+    def _march(
+        self,
+        parts: list,
+        rays: Array,
+        columns: int,
+        pixels: NDArray[np.intp],
+        start: Array,
+        rounds: tuple[int, ...],
+        *,
+        reach: float,
+    ) -> tuple[Array, Array, Array]:
+        """Walk some pixels' rays until a surface is within `reach` pixels.
+
+        Returns the depth of the closest approach, its distance in pixels, and the depth walked to.
+        """
         depth, found = start.astype(np.float32), start.astype(np.float32)
         best = np.full(depth.size, np.inf, np.float32)
         pixel, slack = np.float32(1 / self.camera.focal_pixels), np.float32(0.4 - min(reach, 0))
         active = np.flatnonzero(depth < FAR)
         limit = np.float32(np.min(depth, initial=FAR) + _ROOM)
-        for steps in _ROUNDS:
+        for steps in rounds:
             if not active.size:
                 break
             field, way = _Field(parts, pixels[active], columns), rays[:, pixels[active]]
             here, top, at = depth[active], best[active], found[active]
             pace = 1 / np.sqrt(np.einsum("in,in->n", way, way))
             for _ in range(steps):
-                gap = field(vec(self.origin) + here * way)
+                gap = field((vec(self.origin) + here * way)[:, None])[0]
                 size = gap / (here * pixel)
-                better = size < top
+                better = (size < top) & (size > -_DEEP)
+                # A ray that leaves a surface may hurry; if it lands inside another, it steps back.
+                hurry = np.where((size > top) & (size > 0), _HURRY, np.float32(1))
                 np.copyto(top, size, where=better)
                 np.copyto(at, here, where=better)
-                ahead = pace * (gap + slack * here * pixel) if reach < 0 else pace * gap
+                ahead = pace * hurry * (gap + slack * here * pixel) if reach < 0 else pace * gap
                 here = np.where(top > reach, here + np.minimum(ahead, 1.0), here)
             best[active], found[active], depth[active] = top, at, here
             active = active[(top > reach) & (here < limit)]
-        return found, best
+        return found, best, depth
 
     def _light(self, field: _Field, way: Array, far: Array, light: Light) -> Array:
         """Linear colour of the rays that touch, (N, 3)."""
         points = vec(self.origin) + far * way
         index = np.full(far.size, -1, np.int16)
-        here = field(points, index)
-        normal = np.empty((3, far.size), np.float32)
-        for axis in range(3):
-            moved = points.copy()
-            moved[axis] += _EPSILON
-            normal[axis] = field(moved) - here
+        steps = np.concatenate([np.zeros((3, 1)), np.eye(3)], axis=1).astype(np.float32) * _EPSILON
+        here, *moved = field(points[:, None] + steps[..., None], index)
+        normal = np.stack(moved) - here
         normal /= np.sqrt(np.einsum("in,in->n", normal, normal)) + np.float32(1e-9)
-        hollow = np.ones(far.size, np.float32)
-        for reach in _HOLLOWS:
-            open_ = field(points + np.float32(reach) * normal) / np.float32(reach)
-            hollow -= np.float32(0.45) * (1 - np.clip(open_, 0, 1))
+        reach = np.array(_HOLLOWS, np.float32)[:, None]
+        open_ = field(points[:, None] + reach * normal[:, None]) / reach
+        hollow = 1 - np.float32(0.45) * (1 - np.clip(open_, 0, 1)).sum(0)
         albedo = np.full((far.size, 3), 0.2, np.float32)
         gloss, soft = np.zeros(far.size, np.float32), np.zeros(far.size, np.float32)
         pixel = float(np.median(far)) / self.camera.focal_pixels
@@ -167,7 +189,10 @@ class Tracer:
 
 
 class _Field:
-    """Signed distance to the smooth union of parts, for a fixed set of pixels of a window."""
+    """Signed distance to the smooth union of parts, for a fixed set of pixels of a window.
+
+    All round cones, most of a body, are evaluated at once; the union then takes part after part.
+    """
 
     def __init__(self, parts: list, pixels: NDArray[np.intp], columns: int) -> None:
         row, column = pixels // columns, pixels % columns
@@ -176,30 +201,44 @@ class _Field:
             np.flatnonzero((row >= y.start) & (row < y.stop) & (column >= x.start) & (column < x.stop))
             for _, (y, x), _ in parts
         ]
+        cones = [k for k, part in enumerate(self.parts) if type(part.solid) is RoundCone and self.where[k].size]
+        counts = [self.where[k].size for k in cones]
+        ends = np.cumsum([0, *counts])
+        self.slices = {k: slice(ends[i], ends[i + 1]) for i, k in enumerate(cones)}
+        if cones:
+            solids = [cast(RoundCone, self.parts[k].solid) for k in cones]
+            self.pairs = np.concatenate([self.where[k] for k in cones])
+            self.cones = np.repeat(np.stack([solid.numbers() for solid in solids], 1), counts, axis=1)
 
     def __call__(self, p: Array, index: NDArray[np.int16] | None = None) -> Array:
-        """Distances at points (3, N); on request also which part is nearest."""
-        total = np.full(p.shape[1], FAR, np.float32)
-        nearest = total.copy() if index is not None else total
+        """Distances (K, N) at points (3, K, N); on request also which part is nearest for K = 0."""
+        total = np.full(p.shape[1:], FAR, np.float32)
+        nearest = np.full(p.shape[2], FAR, np.float32)
+        round_ = cone_distances(np.take(p, self.pairs, axis=2), self.cones) if self.slices else total
         for number, (part, rows) in enumerate(zip(self.parts, self.where, strict=True)):
             if not rows.size:
                 continue
-            gap = part.solid.distance(np.take(p, rows, axis=1))
+            if number in self.slices:
+                gap = round_[:, self.slices[number]]
+            else:
+                gap = part.solid.distance(np.take(p, rows, axis=2).reshape(3, -1)).reshape(-1, rows.size)
             if index is not None:
-                closer = gap < nearest[rows]
-                nearest[rows[closer]], index[rows[closer]] = gap[closer], number
-            below = total[rows]
+                closer = gap[0] < nearest[rows]
+                nearest[rows[closer]], index[rows[closer]] = gap[0, closer], number
+            below = total[:, rows]
+            joined = np.minimum(below, gap)
             if part.blend:
                 mix = np.maximum(np.float32(part.blend) - np.abs(below - gap), 0)
-                total[rows] = np.minimum(below, gap) - mix * mix * np.float32(0.25 / part.blend)
-            else:
-                total[rows] = np.minimum(below, gap)
+                joined -= mix * mix * np.float32(0.25 / part.blend)
+            total[:, rows] = joined
         return total
 
 
 def _inside(box: Box, window: Box) -> Box:
     """A box of the canvas in the coordinates of a window of it."""
     sizes = [frame.stop - frame.start for frame in window]
-    y, x = (slice(min(max(part.start - frame.start, 0), size), min(max(part.stop - frame.start, 0), size))
-            for part, frame, size in zip(box, window, sizes, strict=True))
+    y, x = (
+        slice(min(max(part.start - frame.start, 0), size), min(max(part.stop - frame.start, 0), size))
+        for part, frame, size in zip(box, window, sizes, strict=True)
+    )
     return y, x

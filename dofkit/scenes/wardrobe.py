@@ -7,98 +7,37 @@ steps that the light finds.  Cloth gets folds by tilting normals with noise, mor
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dofkit.scenes.palettes import Colour
+from dofkit.scenes.fabrics import fabric_paint, skin_paint
+from dofkit.scenes.limbs import arm
+from dofkit.scenes.outfit import Outfit
+from dofkit.scenes.palettes import Colour, dim
 from dofkit.scenes.pose import Skeleton, turned
-from dofkit.scenes.solids import Array, Ellipsoid, Loft, Part, Ring, RoundCone
-from dofkit.scenes.textures import cloth, noise, sample, slopes
+from dofkit.scenes.solids import Array, Loft, Part, Ring, RoundCone
 
-Paint = Callable[[Array, Array, float], tuple[Array, tuple[Array, Array], Array]]
 HEIGHTS = (-0.035, 0.0, 0.03, 0.08, 0.13, 0.19, 0.25, 0.29, 0.325, 0.345, 0.362)
-STRAIGHT = ((0.074, 0.094, 0.095, 0.089, 0.086, 0.094, 0.102, 0.104, 0.092, 0.056, 0.032),
-            (0.058, 0.064, 0.065, 0.062, 0.060, 0.066, 0.070, 0.066, 0.054, 0.042, 0.034),
-            (0.0, -0.002, -0.004, 0.0, 0.003, 0.004, 0.005, 0.0, -0.006, -0.010, -0.012))
-CURVED = ((0.072, 0.094, 0.099, 0.088, 0.071, 0.078, 0.086, 0.090, 0.081, 0.049, 0.029),
-          (0.060, 0.068, 0.069, 0.059, 0.052, 0.061, 0.072, 0.062, 0.049, 0.038, 0.030),
-          (0.0, -0.006, -0.008, -0.002, 0.003, 0.008, 0.014, 0.004, -0.006, -0.010, -0.012))
+STRAIGHT = (
+    (0.074, 0.094, 0.095, 0.089, 0.086, 0.094, 0.102, 0.104, 0.092, 0.056, 0.032),
+    (0.058, 0.064, 0.065, 0.062, 0.060, 0.066, 0.070, 0.066, 0.054, 0.042, 0.034),
+    (0.0, -0.002, -0.004, 0.0, 0.003, 0.004, 0.005, 0.0, -0.006, -0.010, -0.012),
+)
+CURVED = (
+    (0.072, 0.094, 0.099, 0.088, 0.071, 0.078, 0.086, 0.090, 0.081, 0.049, 0.029),
+    (0.060, 0.068, 0.069, 0.059, 0.052, 0.061, 0.072, 0.062, 0.049, 0.038, 0.030),
+    (0.0, -0.006, -0.008, -0.002, 0.003, 0.008, 0.014, 0.004, -0.006, -0.010, -0.012),
+)
 
 
-@dataclass(frozen=True)
-class Outfit:
-    """What a person wears; colours are linear."""
-
-    top: str
-    bottom: str
-    over: str
-    pattern: str
-    sleeve: float
-    neckline: float
-    colours: tuple[Colour, ...]  # top, its second colour, over, bottom, shoes, accent
-    scarf: bool = False
-    boots: bool = False
-
-
-def skin_paint(colour: Colour) -> Paint:
-    """Plain skin: soft terminator, faint mottling."""
-
-    def paint(p: Array, normal: Array, pixel: float) -> tuple[Array, tuple[Array, Array], Array]:
-        tone = 1 + 0.03 * noise(p[0] + p[2], p[1], 0.05, seed=13)
-        count = np.ones(p.shape[1], np.float32)
-        return np.outer(tone, colour).astype(np.float32), (0.10 * count, count), normal
-
-    return paint
-
-
-def fabric_paint(solid: RoundCone | Loft | Ellipsoid | Ring, first: Colour, second: Colour | None = None, *,
-                 pattern: str = "plain", folds: float = 0.25, gloss: float = 0.03, stretch: float = 3.0) -> Paint:
-    """Cloth laid on a solid: pattern, weave and folds."""
-
-    def paint(p: Array, normal: Array, pixel: float) -> tuple[Array, tuple[Array, Array], Array]:
-        u, v = _unwrap(solid, p)
-        albedo = cloth(pattern, u, v, first, second or first, pixel)
-        strength = np.full_like(u, folds)
-        if isinstance(solid, RoundCone):
-            t = v / solid.length
-            strength *= 0.5 + 1.2 * np.maximum(np.exp(-((t - 1) / 0.2) ** 2), np.exp(-((t + 0.1) / 0.25) ** 2))
-        across, down = slopes(3.0, 1)
-        span = np.float32(1 / 0.55)
-        tilt = np.stack([sample(across, u * span * stretch, v * span), sample(down, u * span * stretch, v * span),
-                         np.zeros_like(u)])
-        bent = normal + strength * tilt
-        bent /= np.sqrt(np.einsum("in,in->n", bent, bent)) + np.float32(1e-9)
-        albedo *= (1 - 0.10 * strength * np.clip(tilt[0] + tilt[1], -1.5, 1.5))[:, None]
-        return albedo, (np.full_like(u, gloss), np.full_like(u, 0.1)), bent
-
-    return paint
-
-
-def _unwrap(solid: RoundCone | Loft | Ellipsoid | Ring, p: Array) -> tuple[Array, Array]:
-    """Cloth coordinates (u around, v along) of points (3, N), metres."""
-    if isinstance(solid, RoundCone):
-        q = p - solid.a.astype(np.float32)[:, None]
-        axis = (solid.b - solid.a) / solid.length
-        side = np.cross(axis, (0, 0, 1.0))
-        side /= np.linalg.norm(side) + 1e-9
-        front = np.cross(side, axis)
-        turn = np.stack([side, axis, front]).astype(np.float32) @ q
-        around = np.arctan2(turn[0], np.abs(turn[2]) + np.float32(1e-6))
-        return around * np.float32(max(solid.ra, 0.03)), turn[1]
-    q = solid.local(p)
-    if isinstance(solid, Loft):
-        return np.arctan2(q[0], np.abs(q[2]) + np.float32(0.03)) * np.float32(0.15), q[1]
-    return q[0], q[1]
-
-
-def torso_profile(s: float, curve: float, girth: float, low: float = -0.035, high: float = 0.362,
-                  flare: float = 0.0) -> NDArray[np.float64]:
+def torso_profile(
+    s: float, curve: float, girth: float, low: float = -0.035, high: float = 0.362, flare: float = 0.0
+) -> NDArray[np.float64]:
     """Rows of a torso's loft between two heights (see `Loft`); `flare` widens what hangs below the hips."""
     shape = [(1 - curve) * np.array(a) + curve * np.array(b) for a, b in zip(STRAIGHT, CURVED, strict=True)]
-    belly = np.exp(-((np.array(HEIGHTS) - 0.09) / 0.09) ** 2) * max(girth - 1, 0)
+    belly = np.exp(-(((np.array(HEIGHTS) - 0.09) / 0.09) ** 2)) * max(girth - 1, 0)
     wide, deep, ahead = shape[0] * girth**0.7, shape[1] * girth + 0.02 * belly, shape[2] + 0.03 * belly
     at = np.unique(np.concatenate([[low, high], [y for y in HEIGHTS if low < y < high]]))
     rows = np.stack([at] + [np.interp(at, HEIGHTS, column) for column in (wide, deep, ahead)], 1)
@@ -115,15 +54,21 @@ def dress(joints: Skeleton, outfit: Outfit, *, skin: Colour, curve: float, girth
     parts = _legs(joints, outfit, skin, girth)
     parts += _trunk(joints, outfit, skin, curve, girth)
     for side in (0, 1):
-        parts += _arm(joints, outfit, skin, girth * (1 - 0.10 * curve), side)
+        parts += arm(joints, outfit, skin, girth * (1 - 0.10 * curve), side)
     bare = skin_paint(skin)
     throat = joints.neck - joints.torso[1] * 0.02 * s - joints.torso[2] * 0.010 * s
     nape = joints.head - joints.head_turn[1] * 0.035 * s - joints.head_turn[2] * 0.010 * s
-    parts.append(Part(RoundCone(throat, nape, 0.033 * s * (1 - 0.16 * curve), 0.030 * s * (1 - 0.08 * curve)), bare, 0.0))
+    parts.append(
+        Part(RoundCone(throat, nape, 0.033 * s * (1 - 0.16 * curve), 0.030 * s * (1 - 0.08 * curve)), bare, 0.0)
+    )
     parts.append(Part(head.solid, head.paint, 0.012))
     if outfit.scarf:
-        wrap = Ring(joints.neck + joints.torso[1] * 0.004 * s, 0.036 * s, 0.017 * s,
-                    turned(0, 0.2)[[0, 2, 1]] @ np.eye(3))
+        wrap = Ring(
+            joints.neck + joints.torso[1] * 0.004 * s,
+            0.036 * s,
+            0.017 * s,
+            turned(0, 0.2)[[0, 2, 1]] @ np.eye(3),
+        )
         parts.append(Part(wrap, fabric_paint(wrap, outfit.colours[5], folds=0.5), 0.008))
     return parts
 
@@ -137,20 +82,32 @@ def _trunk(joints: Skeleton, outfit: Outfit, skin: Colour, curve: float, girth: 
     if joints.seated:
         hem = max(hem, 0.02)
     v = outfit.neckline
-    top = Loft(*base, torso_profile(s, curve, girth, hem, 0.350, 0.12 if outfit.top == "tee" else 0.0), grow=0.0055 * s if outfit.top != "sweater" else 0.009 * s,
-               gap=(-0.036 * s * v / (1 - v), 0.036 * s) if v else None)
+    top = Loft(
+        *base,
+        torso_profile(s, curve, girth, hem, 0.350, 0.12 if outfit.top == "tee" else 0.0),
+        grow=0.0055 * s if outfit.top != "sweater" else 0.009 * s,
+        gap=(-0.036 * s * v / (1 - v), 0.036 * s) if v else None,
+    )
     parts.append(Part(top, fabric_paint(top, c[0], c[1], pattern=outfit.pattern), 0.0))
     if outfit.top == "sweater":
         band = Loft(*base, torso_profile(s, curve, girth, hem - 0.012, hem + 0.014), grow=0.006 * s)
-        parts.append(Part(band, fabric_paint(band, tuple(0.85 * k for k in c[0]), folds=0.1)))
+        parts.append(Part(band, fabric_paint(band, dim(c[0], 0.85), folds=0.1)))
     if not v:
-        collar = Ring(joints.neck - joints.torso[1] * 0.014 * s - joints.torso[2] * 0.010 * s, 0.037 * s * (1 - 0.1 * curve),
-                      0.006 * s if outfit.top != "sweater" else 0.009 * s, joints.torso[[0, 2, 1]])
-        parts.append(Part(collar, fabric_paint(collar, tuple(0.88 * k for k in c[0]), folds=0.0), 0.004))
+        collar = Ring(
+            joints.neck - joints.torso[1] * 0.014 * s - joints.torso[2] * 0.010 * s,
+            0.037 * s * (1 - 0.1 * curve),
+            0.006 * s if outfit.top != "sweater" else 0.009 * s,
+            joints.torso[[0, 2, 1]],
+        )
+        parts.append(Part(collar, fabric_paint(collar, dim(c[0], 0.88), folds=0.0), 0.004))
     if outfit.over in ("jacket", "coat"):
         low = -0.03 if outfit.over == "jacket" or joints.seated else -0.20
-        cover = Loft(*base, torso_profile(s, curve, girth, low, 0.352, 0.10 if low < -0.1 else 0.02), grow=0.014 * s,
-                     gap=(0.075 * s, 0.036 * s) if outfit.over == "jacket" else (0.030 * s, 0.045 * s))
+        cover = Loft(
+            *base,
+            torso_profile(s, curve, girth, low, 0.352, 0.10 if low < -0.1 else 0.02),
+            grow=0.014 * s,
+            gap=(0.075 * s, 0.036 * s) if outfit.over == "jacket" else (0.030 * s, 0.045 * s),
+        )
         parts.append(Part(cover, fabric_paint(cover, c[2], folds=0.3), 0.0))
     return parts
 
@@ -163,20 +120,29 @@ def _legs(joints: Skeleton, outfit: Outfit, skin: Colour, girth: float) -> list[
     kind = outfit.bottom
     if outfit.top == "dress":
         cover = c[0]
-    pelvis = Loft(joints.pelvis, joints.torso, torso_profile(s, 0.5, girth, -0.035, 0.10), grow=0.002 * s)
+    seat = torso_profile(s, 0.5, girth, -0.035, 0.10)
+    seat = np.concatenate([[[-0.085 * s, 0.030 * s, 0.022 * s, 0.0]], seat])
+    seat[1, 1:3] *= (0.86, 0.76)
+    pelvis = Loft(joints.pelvis, joints.torso, seat, grow=0.002 * s)
     parts.append(Part(pelvis, fabric_paint(pelvis, cover, folds=0.15)))
     for hip, knee, ankle in zip(joints.hips, joints.knees, joints.ankles, strict=True):
         loose = {"trousers": 1.0, "wide": 1.28, "slim": 0.88, "shorts": 1.18, "skirt": 0.0}[kind]
         if kind in ("shorts", "skirt"):
             parts.append(Part(RoundCone(hip, knee, 0.050 * s * fit, 0.034 * s * fit), bare, 0.0))
-            parts.append(Part(RoundCone(knee, knee + 0.42 * (ankle - knee), 0.034 * s * fit, 0.0345 * s * fit), bare, 0.01))
+            parts.append(
+                Part(
+                    RoundCone(knee, knee + 0.42 * (ankle - knee), 0.034 * s * fit, 0.0345 * s * fit),
+                    bare,
+                    0.01,
+                )
+            )
             parts.append(Part(RoundCone(knee + 0.42 * (ankle - knee), ankle, 0.0345 * s * fit, 0.020 * s), bare, 0.02))
         if kind == "shorts":
-            leg = RoundCone(hip, hip + 0.72 * (knee - hip), 0.051 * s * fit, 0.049 * s * loose * fit)
+            leg = RoundCone(hip, hip + 0.72 * (knee - hip), 0.051 * s * fit, 0.049 * s * loose * fit, flat=True)
             parts.append(Part(leg, fabric_paint(leg, cover), 0.015))
         elif kind != "skirt":
             thigh = RoundCone(hip, knee, 0.050 * s * fit, 0.040 * s * loose * fit)
-            shin = RoundCone(knee, ankle, 0.040 * s * loose * fit, 0.033 * s * loose)
+            shin = RoundCone(knee, ankle, 0.040 * s * loose * fit, 0.033 * s * loose, flat=True)
             parts.append(Part(thigh, fabric_paint(thigh, cover, folds=0.3), 0.05))
             parts.append(Part(shin, fabric_paint(shin, cover, folds=0.4), 0.02))
     if kind == "skirt":
@@ -196,12 +162,20 @@ def _shoes(joints: Skeleton, outfit: Outfit) -> list[Part]:
         heel = ankle - 0.18 * way + [0, -0.014 * s, 0]
         tip = ankle + 0.95 * way
         tip[1] = 0.026 * s
-        solids = [RoundCone(ankle + [0, 0.008 * s, 0], heel, 0.022 * s, 0.022 * s), RoundCone(heel, tip, 0.022 * s, 0.019 * s)]
+        solids = [
+            RoundCone(ankle + np.array([0, 0.008 * s, 0]), heel, 0.022 * s, 0.022 * s),
+            RoundCone(heel, tip, 0.022 * s, 0.019 * s),
+        ]
         if outfit.boots:
             solids.append(RoundCone(ankle + 0.35 * (knee - ankle), ankle, 0.032 * s, 0.027 * s))
         for solid in solids:
             parts.append(Part(solid, fabric_paint(solid, upper, folds=0.12, gloss=0.12), 0.018))
-        edge = RoundCone(np.array([heel[0], 0.010 * s, heel[2]]), np.array([tip[0], 0.010 * s, tip[2]]), 0.024 * s, 0.021 * s)
+        edge = RoundCone(
+            np.array([heel[0], 0.010 * s, heel[2]]),
+            np.array([tip[0], 0.010 * s, tip[2]]),
+            0.024 * s,
+            0.021 * s,
+        )
         edge.ra, edge.rb = 0.0225 * s, 0.0205 * s
         parts.append(Part(Flat(edge, 0.013 * s), fabric_paint(edge, upper if outfit.boots else sole, folds=0.0), 0.0))
     return parts
@@ -221,53 +195,3 @@ class Flat:
     def bounds(self) -> list[tuple[NDArray[np.float64], float]]:
         """See `Solid`."""
         return self.solid.bounds()
-
-
-def _arm(joints: Skeleton, outfit: Outfit, skin: Colour, fit: float, side: int) -> list[Part]:
-    s, c = joints.stature, outfit.colours
-    a, e, w, h = (joints.shoulders[side], joints.elbows[side], joints.wrists[side], joints.hands[side])
-    middle = joints.pelvis + 0.2 * s * joints.torso[1]
-    inward = (w - middle) @ joints.torso.T
-    front = bool(inward[2] > 0.055 * s and abs(inward[0]) < 0.12 * s)
-    bare = skin_paint(skin)
-    worn = outfit.over in ("jacket", "coat")
-    colour, second = (c[2], None) if worn else (c[0], c[1])
-    pattern, long = ("plain", 1.0) if worn else (outfit.pattern, outfit.sleeve)
-    extra = 0.012 * s if worn else 0.006 * s
-    parts = []
-    if long < 0.95:
-        parts.append(Part(RoundCone(a, e, 0.030 * s * fit, 0.0235 * s * fit), bare, 0.0, front))
-        parts.append(Part(RoundCone(e, w, 0.0245 * s * fit, 0.0165 * s * fit), bare, 0.015, front))
-    if long > 0.05:
-        end = a + min(long / 0.5, 1.0) * (e - a)
-        upper = RoundCone(a - 0.02 * (e - a), end, 0.030 * s * fit + extra, 0.025 * s * fit + extra)
-        parts.append(Part(upper, fabric_paint(upper, colour, second, pattern=pattern, folds=0.3), 0.035, front))
-    if long > 0.5:
-        cuff = RoundCone(e, e + (long - 0.5) / 0.5 * 0.97 * (w - e), 0.026 * s * fit + extra, 0.019 * s * fit + extra)
-        parts.append(Part(cuff, fabric_paint(cuff, colour, second, pattern=pattern, folds=0.4), 0.02, front))
-    return parts + _hand(w, h, joints.arms[side], s * (0.95 + 0.05 * fit), (-1, 1)[side], bare, front)
-
-
-def _hand(wrist: NDArray[np.float64], tip: NDArray[np.float64], name: str, s: float, side: int, bare: Paint, front: bool
-          ) -> list[Part]:
-    way = (tip - wrist) / np.linalg.norm(tip - wrist)
-    if name == "pocket":
-        return []
-    flat = np.array([0, 0, 1.0]) if name in ("wave", "folded", "cup", "strap") else np.array([side * 1.0, 0, 0.35])
-    flat -= way * (flat @ way)
-    flat /= np.linalg.norm(flat)
-    across = np.cross(way, flat)
-    palm = wrist + way * 0.030 * s
-    parts = [Part(Ellipsoid(palm, np.array([0.0225, 0.034, 0.0125]) * s, np.stack([across, way, flat])), bare, 0.012, front)]
-    curl = {"wave": 0.10, "down": 0.35, "lap": 0.25, "cup": 0.8, "phone": 0.7, "carry": 1.0}.get(name, 0.3)
-    inward = -flat * side if name == "down" else -flat
-    spread = 0.20 if name == "wave" else 0.03
-    for k in (-1.5, -0.5, 0.5, 1.5):
-        root = wrist + (way * 0.056 + across * 0.0095 * k) * s
-        aim = way * (1 - 0.35 * curl) + across * spread * k * 0.6 + inward * 0.8 * curl
-        length = (0.043 - 0.004 * abs(k + 0.2)) * s
-        parts.append(Part(RoundCone(root, root + aim / np.linalg.norm(aim) * length, 0.0068 * s, 0.0056 * s), bare, 0.004, front))
-    thumb_side = across * (1 if across[1] > 0.2 or (abs(across[1]) <= 0.2 and across[0] * side < 0) else -1)
-    root = wrist + (way * 0.018 + thumb_side * 0.016) * s
-    parts.append(Part(RoundCone(root, root + (way * 0.034 + thumb_side * 0.020) * s, 0.0085 * s, 0.0065 * s), bare, 0.006, front))
-    return parts

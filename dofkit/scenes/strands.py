@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Strands of hair on the canvas: lit like thin cylinders, drawn far to near, before and behind the body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dofkit.scenes.camera import Camera
+from dofkit.scenes.hair import SKULL
+from dofkit.scenes.head import Head
+from dofkit.scenes.layers import LINEAR, premultiply
+from dofkit.scenes.light import Light
+from dofkit.scenes.palettes import Colour
+from dofkit.scenes.solids import Array
+
+
+@dataclass(frozen=True)
+class Strands:
+    """Drawn hair on a window: premultiplied colour, and inverse depths with their weight."""
+
+    colour: Array
+    inverse: Array
+    weight: Array
+
+
+def draw(
+    paths: Array,
+    width: Array,
+    tint: Array,
+    head: Head,
+    camera: Camera,
+    place: NDArray[np.float64],
+    turn: NDArray[np.float64],
+    colour: Colour,
+    light: Light,
+    window: tuple[slice, slice],
+    depth: Array,
+    cover: Array,
+    curled: bool,
+) -> tuple[Strands, Strands]:
+    """Draw strands on a window of the fine canvas: those before the body, and those behind it."""
+    body = paths.astype(float) * head.half @ head.turn + head.centre
+    seen = camera.project(place + body @ turn)
+    seen[..., :2] -= [window[1].start, window[0].start]
+    a, b = seen[:, :-1], seen[:, 1:]
+    middle = 0.5 * (a + b)
+    shades = _shade(paths, body, tint, colour, light, turn, head, curled)
+    rows, columns = depth.shape
+    x = np.clip(np.round(middle[..., 0]).astype(int), 0, columns - 1)
+    y = np.clip(np.round(middle[..., 1]).astype(int), 0, rows - 1)
+    hidden = (middle[..., 2] > depth[y, x] + 0.012) & (cover[y, x] > 0.3)
+    t = np.linspace(0, 1, paths.shape[1] - 1)
+    thick = (
+        width[:, None]
+        * head.half
+        * camera.focal_pixels
+        / middle[..., 2]
+        * (1.05 - 0.75 * t**2)
+        * np.minimum(1, 0.45 + 2.5 * t)
+    )
+    inside = (a[..., 0].clip(-50) > -50) & (a[..., 0] < columns + 50) & (a[..., 1] > -50) & (a[..., 1] < rows + 50)
+    drawn = []
+    base = [int(v) for v in shades.reshape(-1, 3).mean(0)]
+    for chosen in (~hidden & inside, hidden & inside):
+        drawn.append(_ink(a, b, middle, shades, thick, chosen, depth.shape, base))
+    return drawn[0], drawn[1]
+
+
+def _shade(
+    paths: Array,
+    body: NDArray[np.float64],
+    tint: Array,
+    colour: Colour,
+    light: Light,
+    turn: NDArray[np.float64],
+    head: Head,
+    curled: bool,
+) -> NDArray[np.uint8]:
+    """SRGB codes of every segment: a thin cylinder's diffuse and highlight, darker inside and below."""
+    middle = 0.5 * (paths[:, :-1] + paths[:, 1:])
+    out = middle - SKULL[0].astype(np.float32)
+    out[..., 1] = np.maximum(out[..., 1], -0.25)
+    out /= np.linalg.norm(out, axis=-1, keepdims=True) + 1e-6
+    tangent = np.diff(body, axis=1)
+    tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True) + 1e-9
+    key = turn @ np.asarray(light.towards)
+    normal = out @ head.turn
+    facing = np.clip(0.35 + 0.65 * normal @ key, 0, 1)
+    half = key + np.array([0, 0.15, 1.0])
+    half /= np.linalg.norm(half)
+    shine = np.clip(1 - (tangent @ half) ** 2, 0, 1) ** 14 * np.clip(normal @ half, 0, 1) ** 2
+    up = 0.5 + 0.5 * normal[..., 1]
+    strand = np.asarray(colour) * tint[:, None, None]
+    fill = up[..., None] * np.asarray(light.sky) + (1 - up[..., None]) * np.asarray(light.ground)
+    lit = strand * (fill + facing[..., None] * np.asarray(light.key))
+    lit += shine[..., None] * np.asarray(light.key) * (0.9 * np.asarray(colour) + 0.012) * (0.4 if curled else 1.0)
+    lit += np.asarray(light.rim) * 0.25 * np.sqrt(np.asarray(colour)) * (np.clip(normal[..., 1], 0, 1) ** 2)[..., None]
+    return np.round(255 * np.interp(lit, LINEAR, np.arange(256) / 255)).astype(np.uint8)
+
+
+def _ink(
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    middle: NDArray[np.float64],
+    shades: NDArray[np.uint8],
+    thick: NDArray[np.float64],
+    chosen: NDArray[np.bool_],
+    shape: tuple[int, int],
+    base: list[int],
+) -> Strands:
+    """Draw the chosen segments far to near."""
+    colour, cover = np.empty((*shape, 3), np.uint8), np.zeros(shape, np.uint8)
+    colour[:] = base
+    order = np.argsort(-middle[chosen][:, 2])
+    starts, ends = (np.round(p[chosen][order][:, :2] * 16).astype(int).tolist() for p in (a, b))
+    tones, sizes = shades[chosen][order].tolist(), thick[chosen][order]
+    strong = np.clip(sizes * 255, 90, 255).astype(int).tolist()
+    for start, end, tone, size, alpha in zip(
+        starts, ends, tones, np.maximum(1, np.round(sizes)).astype(int).tolist(), strong, strict=True
+    ):
+        cv2.line(colour, start, end, tone, size, cv2.LINE_AA, 4)
+        cv2.line(cover, start, end, alpha, size, cv2.LINE_AA, 4)
+    x, y = (np.round(middle[chosen][:, k]).astype(int) for k in (0, 1))
+    fits = (x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])
+    flat = y[fits] * shape[1] + x[fits]
+    size = shape[0] * shape[1]
+    weight = np.bincount(flat, minlength=size).reshape(shape).astype(np.float32)
+    total = np.bincount(flat, 1 / middle[chosen][fits, 2], size).reshape(shape).astype(np.float32)
+    return Strands(premultiply(LINEAR[colour], cover.astype(np.float32) / 255), total / np.maximum(weight, 1), weight)
