@@ -18,8 +18,6 @@ import numpy as np
 
 from dofkit.faces import Box, find_face, shrunk
 
-__all__ = ["CoarseMask", "Mode", "body_outline", "find_face", "grabcut_mask", "lower_is_nearer"]
-
 Mode = Literal["auto", "selfie", "whole-body"]
 
 CUT_SIDE = 400  # px, the longer side of the picture that is cut

@@ -28,6 +28,8 @@ MAX_PIXELS = 100_000_000
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 """Suffixes that can be written, and Pillow's name for each."""
 
+_ALWAYS_FINE = 16_000_000  # pixels; above, a file too small for its pixels is a lie or a bomb
+_PIXELS_PER_BYTE = 2000  # a flat 8-bit PNG reaches 1000, a photograph 20
 _ORIENTATION = 0x0112
 _BITS_PER_SAMPLE = 258
 _KNOWN_MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "I", "I;16", "F")
@@ -190,6 +192,10 @@ def _decode(picture: Image.Image, file: Path, max_pixels: int) -> Decoded:
     if width * height > max_pixels:
         raise PhotoError(f"'{file}' has {width}x{height} = {width * height:,} pixels, over the limit of "
                          f"{max_pixels:,}: scale it down first")
+    size = file.stat().st_size
+    if width * height > max(_ALWAYS_FINE, _PIXELS_PER_BYTE * size):
+        raise PhotoError(f"'{file}' claims {width}x{height} pixels in {size:,} bytes: it is damaged or no photograph; "
+                         "export it once more")
     deep = _is_deep_colour(picture, file)
     # the further frames of an MPO are a phone's previews
     frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
@@ -221,13 +227,29 @@ def _is_deep_colour(picture: Image.Image, file: Path) -> bool:
 
 
 def _decode_deep(file: Path) -> np.ndarray:
+    data = file.read_bytes()
+    if data.startswith(b"\x89PNG"):
+        data = _pixels_only(data)
     with quiet_opencv():
-        values = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_UNCHANGED)
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16 or values.shape[2:] not in ((), (3,), (4,)):
         raise PhotoError(f"'{file}' is a kind of 16-bit picture that is not supported: export it as RGB PNG")
     if values.ndim == 2:
         return values
     return cv2.cvtColor(values, cv2.COLOR_BGR2RGB if values.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+
+
+def _pixels_only(png: bytes) -> bytes:
+    """The chunks of a PNG that make its pixels: OpenCV makes room for whatever length the others claim."""
+    kept, at = [png[:8]], 8
+    while at < len(png) - 8:
+        end = at + 12 + int.from_bytes(png[at : at + 4], "big")
+        if end > len(png):
+            raise ValueError("a chunk ends after the file")
+        if png[at + 4 : at + 8] in (b"IHDR", b"tRNS", b"IDAT", b"IEND"):
+            kept.append(png[at:end])
+        at = end
+    return b"".join(kept)
 
 
 def _plain(picture: Image.Image, file: Path) -> Image.Image:

@@ -22,8 +22,9 @@ import cv2
 import numpy as np
 
 from dofkit import coarse, layers, matting, render
+from dofkit.colour import linear_to_srgb, srgb_to_linear
 from dofkit.maps import check_depth, check_mask
-from dofkit.photo import PhotoError, linear_to_srgb, srgb_to_linear
+from dofkit.photo import PhotoError
 
 Mode = Literal["auto", "selfie", "whole-body"]
 Space = Literal["srgb", "linear"]

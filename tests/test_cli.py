@@ -16,7 +16,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 import dofkit
 from dofkit import cli, manifest
 from dofkit.commands import render as command
-from dofkit.photo import read_map, read_photo, write_map, write_photo
+from dofkit.maps import read_map, write_map
+from dofkit.photo import read_photo, write_photo
 from dofkit.pipeline import STAGES, PortraitMode
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from dofkit.coarse import body_outline, find_face, grabcut_mask, lower_is_nearer
+from dofkit.coarse import body_outline, grabcut_mask, lower_is_nearer
+from dofkit.faces import find_face
 from dofkit.photo import read_photo
 
 

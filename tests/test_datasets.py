@@ -14,7 +14,8 @@ from scipy.io import savemat
 from dofkit.datasets import DataError, Dataset, Item, ccp, folder, selfie
 from dofkit.datasets.ccp import clean_mask
 from dofkit.datasets.selfie import BAD_MASKS, LEAKS
-from dofkit.photo import write_map, write_photo
+from dofkit.maps import write_map
+from dofkit.photo import write_photo
 
 SIZE = (8, 6)
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from dofkit.photo import PhotoError, check_depth, check_mask, read_map, write_map
+from dofkit.maps import check_depth, check_mask, read_map, write_map
+from dofkit.photo import PhotoError
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def test_estimated_foreground_composes_better_than_the_picture(scene):
     alpha = scene.alpha[..., None]
     estimated = alpha * foreground(scene.image, scene.alpha) + (1 - alpha) * new
     naive = alpha * scene.image + (1 - alpha) * new
-    from dofkit.photo import linear_to_srgb, srgb_to_linear
+    from dofkit.colour import linear_to_srgb, srgb_to_linear
 
     clean = srgb_to_linear(scene.image) - (1 - alpha) * scene.plate
     truth = linear_to_srgb(np.clip(clean + (1 - alpha) * srgb_to_linear(new), 0, 1))

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from dofkit.photo import linear_to_srgb, read_photo, srgb_to_linear, write_photo
+from dofkit.colour import linear_to_srgb, srgb_to_linear
+from dofkit.photo import read_photo, write_photo
 
 LOSSLESS = [(".png", 8), (".png", 16), (".tif", 8), (".tiff", 16), (".webp", 8)]
 # Display P3's primaries adapted to D50 (columns), as its profile has them

@@ -4,10 +4,12 @@
 import errno
 import io
 import os
+import resource
 import struct
 import tracemalloc
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dofkit import files
-from dofkit.photo import PhotoError, check_output, read_photo, write_photo
+from dofkit.files import check_output
+from dofkit.photo import PhotoError, read_photo, write_photo
 
 PICTURE = np.random.default_rng(3).random((24, 32, 3)).astype(np.float32)
 
@@ -24,8 +27,6 @@ def encoded(kind, bits=8):
     """The bytes of a good file, with some detail in it."""
     numbers = np.rint(PICTURE * 255).astype(np.uint8)
     if bits == 16:
-        import cv2
-
         return cv2.imencode(f".{kind.lower()}", np.rint(PICTURE * 65535).astype(np.uint16))[1].tobytes()
     buffer = io.BytesIO()
     exif = Image.Exif()
@@ -117,6 +118,22 @@ def test_a_bomb_is_refused_from_its_header(tmp_path, side):
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_a_header_that_claims_too_much_for_the_file_is_refused(tmp_path):
+    (tmp_path / "a.png").write_bytes(png_header(9000, 9000) + encoded("PNG")[33:])
+    with pytest.raises(PhotoError, match="claims 9000x9000 pixels in"):
+        read_photo(tmp_path / "a.png")
+
+
+def test_a_chunk_that_claims_gigabytes_takes_none(tmp_path):
+    data = bytearray(encoded("PNG", 16))
+    data[33] = 0x7F  # the length of the chunk of pixels
+    (tmp_path / "a.png").write_bytes(bytes(data))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(PhotoError, match="damaged"):
+        read_photo(tmp_path / "a.png")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB
 
 
 def test_the_limit_can_be_set_and_pictures_at_the_limit_are_read(tmp_path):

@@ -6,8 +6,8 @@ import pytest
 from skimage.data import astronaut
 
 from dofkit import PhotoError, PortraitMode
+from dofkit.colour import linear_to_srgb
 from dofkit.metrics import psnr
-from dofkit.photo import linear_to_srgb
 from dofkit.pipeline import STAGES, mode_of
 from dofkit.scenes import portrait_scene
 

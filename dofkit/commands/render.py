@@ -70,7 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, render, write; returns the exit code."""
-    from dofkit.photo import read_map, read_photo
+    from dofkit.maps import read_map
+    from dofkit.photo import read_photo
     from dofkit.pipeline import PortraitMode
 
     check_outputs(args)
@@ -99,8 +100,8 @@ def check_outputs(args: argparse.Namespace) -> None:
     PhotoError
         Naming the file and what to do.
     """
+    from dofkit.files import PhotoError, check_input, check_output
     from dofkit.maps import MAP_SUFFIXES
-    from dofkit.photo import PhotoError, check_input, check_output
 
     inputs = {path.resolve(): path for path in (args.photo, args.mask, args.depth) if path}
     for path in inputs.values():
@@ -124,7 +125,8 @@ def write_outputs(args: argparse.Namespace, photo: Photo, portrait: Portrait) ->
     PhotoError
         If there is nothing to put into a file that was asked for; then none is written.
     """
-    from dofkit.photo import PhotoError, write_map, write_photo
+    from dofkit.maps import write_map
+    from dofkit.photo import PhotoError, write_photo
 
     maps = {name: (path, getattr(portrait, name)) for name, path in _maps(args).items()}
     for name, (_, values) in maps.items():

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dofkit.datasets.item import DataError, Dataset, Item, PathLike
-from dofkit.photo import PhotoError, read_map, read_photo
+from dofkit.maps import read_map
+from dofkit.photo import PhotoError, read_photo
 
 IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 MAPS = (*IMAGES, ".npy")
@@ -62,7 +63,8 @@ def folder(images: PathLike, masks: PathLike | None = None, *, suffix: str = "",
     Examples
     --------
     >>> import tempfile, pathlib
-    >>> from dofkit.photo import write_map, write_photo
+    >>> from dofkit.maps import write_map
+    >>> from dofkit.photo import write_photo
     >>> with tempfile.TemporaryDirectory() as name:
     ...     _ = write_photo(pathlib.Path(name, "a.png"), np.zeros((4, 5, 3), np.float32))
     ...     _ = write_map(pathlib.Path(name, "a_mask.png"), np.eye(4, 5), bits=8)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dofkit.scenes.head import Head, _ellipsoid, _join
 from dofkit.scenes.palettes import Colour
-from dofkit.scenes.solids import Array, Part
+from dofkit.scenes.solids import Array, Part, vec
 from dofkit.scenes.textures import noise
 
 SKULL = (np.array([0, 0.30, -0.12]), np.array([0.70, 0.70, 0.87]))
@@ -46,8 +46,8 @@ STYLES = (
     Style("crop", 0.20, 0.9, 0.05, 0.35, comb=(0.15, 0.1, 0.5), volume=0.05),
     Style("side sweep", 0.52, 0.75, 0.16, 0.25, comb=(0.7, 0.15, 0.25), part=0.35, volume=0.09),
     Style("quiff", 0.48, 0.9, 0.05, 0.75, comb=(0.2, 0.5, -0.5), volume=0.08),
-    Style("curls", 0.40, 0.85, 0.14, 0.6, curl=0.06, turns=2.2, volume=0.14, puff=0.12),
-    Style("afro", 0.30, 0.97, 0.0, 1.4, curl=0.045, turns=2.5, volume=0.20, puff=0.26),
+    Style("curls", 0.42, 0.85, 0.26, 0.6, curl=0.06, turns=2.2, volume=0.14, puff=0.12),
+    Style("afro", 0.36, 0.92, 0.16, 1.2, curl=0.045, turns=2.5, volume=0.20, puff=0.26),
     Style("bob", 1.30, 0.62, 0.42, 0.15, part=0.25, fringe=0.0, volume=0.09),
     Style("fringe bob", 1.25, 0.62, 0.42, 0.15, part=0.0, fringe=0.50, volume=0.09),
     Style("long", 2.35, 0.62, 0.40, 0.15, part=0.1, volume=0.08),
@@ -55,8 +55,19 @@ STYLES = (
     Style("ponytail", 0.95, 0.5, 0.05, 0.05, tie=(0.0, 0.42, -1.0), tail=1.7, volume=0.035),
 )
 TEST_STYLE = Style("bun", 0.95, 0.5, 0.05, 0.05, tie=(0.0, 0.98, -0.52), tail=0.0, volume=0.035)
-SHORT = ("crop", "side sweep", "quiff", "curls", "afro")
 _POINTS = 12
+
+
+def _beyond(q: Array, hairline: float, back: float) -> Array:
+    """How far points in head coordinates lie outside the hair's region: in front of it, below the hairline."""
+    line = hairline - 0.02 - 0.25 * np.clip(np.abs(q[0]) - 0.25, 0, 1)
+    return np.minimum((line - q[1]) * 0.9, q[2] - back)
+
+
+def _swell(beyond: Array) -> Array:
+    """Hair is thin at its edge and full a little behind it: a factor from 0.15 to 1."""
+    t = np.clip(-beyond / 0.42, 0, 1)
+    return 0.15 + 0.85 * t * (2 - t)
 
 
 @dataclass
@@ -70,15 +81,15 @@ class Mass:
     def distance(self, p: Array) -> Array:
         """See `Solid`."""
         q = self.head.local(p)
-        x, y, z = np.abs(q[0]), q[1], q[2]
-        shell = 1 + (0.5 * self.style.volume if self.hat else self.style.volume) + self.style.puff * (not self.hat)
-        top = _ellipsoid(q, tuple(SKULL[0]), tuple(SKULL[1] * shell))
+        y, z = q[1], q[2]
+        face = _beyond(q, self.head.face.hairline, -0.02 if self.style.length > 1 else 0.0)
+        shell = 0.5 * self.style.volume if self.hat else self.style.volume + self.style.puff * _swell(face)
+        radius = np.sqrt(np.einsum("in,in->n", *[(q - vec(SKULL[0])) / vec(SKULL[1])] * 2))
+        top = (radius - 1 - shell) * np.float32(0.72)
         if self.style.puff:
             bumps = np.sin(17 * q[0] + 3 * y) * np.sin(15 * y + 2) * np.sin(16 * z + 1)
             top -= np.float32(0.030) * bumps * (not self.hat)
-        line = self.head.face.hairline - np.float32(0.02) - 0.25 * np.clip(x - 0.25, 0, 1)
-        face = np.minimum((line - y) * np.float32(0.9), z - np.float32(-0.02 if self.style.length > 1 else 0.0))
-        total = -_join(-top, -np.maximum(face, np.float32(-0.62) - y), np.float32(0.20 + 1.2 * self.style.puff))
+        total = -_join(-top, -np.maximum(face, np.float32(-0.62) - y), np.float32(0.20 + 0.4 * self.style.puff))
         total = np.maximum(
             total, np.where(z < 0.06, np.minimum(0.05 - y, z + 0.22) if self.style.length < 1 else -9.0, -9.0)
         )
@@ -152,7 +163,10 @@ def grow(style: Style, head: Head, rng: np.random.Generator, count: int) -> tupl
     if style.tie is not None:
         way = np.array(style.tie) - root
         length = np.linalg.norm(way, axis=1) * 1.12
-    paths = _flow(style, root, way, length, 1 + style.puff + style.volume * (0.75 + 0.35 * draws[:, 6]))
+    thick = style.puff * _swell(_beyond(root.T, head.face.hairline, 0.0)) + style.volume * (0.75 + 0.35 * draws[:, 6])
+    if style.puff:
+        root = SKULL[0] + (root - SKULL[0]) * (1 + 0.8 * thick)[:, None]
+    paths = _flow(style, root, way, length, 1 + thick)
     paths = _curl(style, paths, draws[:, 0], length)
     if style.tail:
         paths = np.concatenate([paths, _tail(style, draws)])

@@ -135,7 +135,6 @@ class Sketch:
         normal: tuple[float, float, float],
         offset: float,
         base: ArrayLike = (0.3, 0.3, 0.3),
-        opaque: bool = False,
     ) -> None:
         self.camera, self.fine, self.view = camera, fine, camera.scaled(fine)
         self.plane = camera.inverse_depth(normal, offset)
@@ -150,9 +149,8 @@ class Sketch:
             int(v) for v in np.clip(np.ceil(spots.max(0)) + 3, [self.left + 1, self.top + 1], [columns, rows])
         )
         self.shape = ((bottom - self.top) * fine, (right - self.left) * fine)
-        self.colour = np.empty((*self.shape, 3), np.uint8)
-        self.colour[:] = code(base)
-        self.cover = np.full(self.shape, 255 if opaque else 0, np.uint8)
+        self.paint = np.empty((*self.shape, 4), np.uint8)  # sRGB and coverage
+        self.paint[:] = (*code(base), 0)
 
     def spot(self, points: ArrayLike) -> NDArray[np.float64]:
         """World points (..., 3) to (..., 2) pixels of the window, fine."""
@@ -163,39 +161,35 @@ class Sketch:
         """How long a length is at a depth, fine pixels."""
         return metres * self.view.focal_pixels / depth
 
-    def fill(self, outline: NDArray[np.floating], colour: ArrayLike, *, cover: bool = True) -> None:
+    def fill(self, outline: NDArray[np.floating], colour: ArrayLike) -> None:
         """Fill one polygon, (N, 2) pixels of the window."""
         points = np.round(outline * 2**_SUBPIXEL).astype(np.int32)
-        cv2.fillPoly(self.colour, [points], code(colour), cv2.LINE_AA, _SUBPIXEL)
-        if cover:
-            cv2.fillPoly(self.cover, [points], 255, cv2.LINE_AA, _SUBPIXEL)
+        cv2.fillPoly(self.paint, [points], (*code(colour), 255), cv2.LINE_AA, _SUBPIXEL)
 
     def fill_many(self, outlines: NDArray[np.floating], colours: NDArray[np.floating]) -> None:
         """Fill many polygons, (M, N, 2) pixels of the window, each with its own colour (M, 3)."""
         points = np.round(outlines * 2**_SUBPIXEL).astype(np.int32)
-        for outline, shade in zip(points, np.clip(np.round(colours * 255), 0, 255).tolist(), strict=True):
-            cv2.fillPoly(self.colour, [outline], shade, cv2.LINE_AA, _SUBPIXEL)
-            cv2.fillPoly(self.cover, [outline], 255, cv2.LINE_AA, _SUBPIXEL)
+        shades = np.clip(np.round(np.pad(colours * 255, ((0, 0), (0, 1)), constant_values=255)), 0, 255)
+        for outline, shade in zip(points, shades.tolist(), strict=True):
+            cv2.fillPoly(self.paint, [outline], shade, cv2.LINE_AA, _SUBPIXEL)
 
     def line(self, path: NDArray[np.floating], colour: ArrayLike, width: float) -> None:
-        """Draw a line through (N, 2) pixels; thinner than a pixel it fades instead."""
+        """Draw a line through (N, 2) pixels, at least a pixel wide."""
         points = [np.round(path * 2**_SUBPIXEL).astype(np.int32)]
-        thick = max(1, round(width))
-        cv2.polylines(self.colour, points, False, code(colour), thick, cv2.LINE_AA, _SUBPIXEL)
-        cv2.polylines(self.cover, points, False, int(255 * min(1.0, max(width, 0.3))), thick, cv2.LINE_AA, _SUBPIXEL)
+        cv2.polylines(self.paint, points, False, (*code(colour), 255), max(1, round(width)), cv2.LINE_AA, _SUBPIXEL)
 
-    def disc(self, middle: NDArray[np.floating], radius: float, colour: ArrayLike, *, cover: bool = True) -> None:
+    def disc(self, middle: NDArray[np.floating], radius: float, colour: ArrayLike) -> None:
         """Fill a disc, pixels of the window."""
         turn = np.linspace(0, 2 * np.pi, 4 + int(min(36, 4 + radius * 2)), endpoint=False)
-        self.fill(middle + radius * np.stack([np.cos(turn), np.sin(turn)], 1), colour, cover=cover)
+        self.fill(middle + radius * np.stack([np.cos(turn), np.sin(turn)], 1), colour)
 
     def sheet(self, light: ArrayLike = (1.0, 1.0, 1.0), haze: ArrayLike = (0.0, 0.0, 0.0), veil: float = 0.0) -> Sheet:
         """Light the drawing (`light`: one colour or a fine map), veil it with haze, and make it linear."""
-        linear = LINEAR[self.colour] * np.asarray(light, np.float32)
+        linear = LINEAR[self.paint[..., :3]] * np.asarray(light, np.float32)
         if veil:
             linear += np.float32(veil) * (np.asarray(haze, np.float32) - linear)
         return Sheet(
-            shrink(premultiply(linear, self.cover.astype(np.float32) / 255), self.fine),
+            shrink(premultiply(linear, self.paint[..., 3].astype(np.float32) / 255), self.fine),
             self.top,
             self.left,
             self.plane,

@@ -128,7 +128,7 @@ def _skyline(camera: Camera, fine: int, light: Light, rng: np.random.Generator) 
                 on = light.night and rng.random() < 0.42
                 pane = (1.0, 0.80, 0.48) if on else tone(srgb("5c6b78"), rng.uniform(0.5, 1.3))
                 box = at(sketch, depth, rectangle(wx, wx + 0.62, wy, wy + 1.05))
-                sketch.fill(box, pane, cover=False)
+                sketch.fill(box, pane)
                 if on:
                     glow.append(box)
         x += wide

@@ -113,21 +113,22 @@ def _ink(
     base: list[int],
 ) -> Strands:
     """Draw the chosen segments far to near."""
-    colour, cover = np.empty((*shape, 3), np.uint8), np.zeros(shape, np.uint8)
-    colour[:] = base
+    ink = np.empty((*shape, 4), np.uint8)
+    ink[:] = (*base, 0)
     order = np.argsort(-middle[chosen][:, 2])
     starts, ends = (np.round(p[chosen][order][:, :2] * 16).astype(int).tolist() for p in (a, b))
-    tones, sizes = shades[chosen][order].tolist(), thick[chosen][order]
-    strong = np.clip(sizes * 255, 90, 255).astype(int).tolist()
-    for start, end, tone, size, alpha in zip(
-        starts, ends, tones, np.maximum(1, np.round(sizes)).astype(int).tolist(), strong, strict=True
-    ):
-        cv2.line(colour, start, end, tone, size, cv2.LINE_AA, 4)
-        cv2.line(cover, start, end, alpha, size, cv2.LINE_AA, 4)
+    sizes = thick[chosen][order]
+    strong = np.clip(sizes * 255, 90, 255)  # thinner than a pixel, a strand covers less of it
+    tones = np.concatenate([shades[chosen][order], strong[:, None]], axis=1).tolist()
+    wide = np.maximum(1, np.round(sizes)).astype(int).tolist()
+    for start, end, tone, size in zip(starts, ends, tones, wide, strict=True):
+        cv2.line(ink, start, end, tone, size, cv2.LINE_AA, 4)
     x, y = (np.round(middle[chosen][:, k]).astype(int) for k in (0, 1))
     fits = (x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])
     flat = y[fits] * shape[1] + x[fits]
-    size = shape[0] * shape[1]
-    weight = np.bincount(flat, minlength=size).reshape(shape).astype(np.float32)
-    total = np.bincount(flat, 1 / middle[chosen][fits, 2], size).reshape(shape).astype(np.float32)
-    return Strands(premultiply(LINEAR[colour], cover.astype(np.float32) / 255), total / np.maximum(weight, 1), weight)
+    cells = shape[0] * shape[1]
+    weight = np.bincount(flat, minlength=cells).reshape(shape).astype(np.float32)
+    total = np.bincount(flat, 1 / middle[chosen][fits, 2], cells).reshape(shape).astype(np.float32)
+    return Strands(
+        premultiply(LINEAR[ink[..., :3]], ink[..., 3].astype(np.float32) / 255), total / np.maximum(weight, 1), weight
+    )

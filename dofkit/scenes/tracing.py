@@ -25,6 +25,7 @@ _BLOCK = 4  # pixels that share the first part of their way
 _ROOM = 2.5  # metres behind the nearest part where a ray gives up
 _HURRY = np.float32(1.8)
 _DEEP = 4.0  # pixels inside a surface that are too many
+_SMALLEST = 0.7  # pixels: thinner parts, such as fingers far away, are left out
 _EPSILON = np.float32(0.003)  # metres, for normals
 _HOLLOWS = (0.035, 0.13)  # metres: how far ambient occlusion looks
 
@@ -62,16 +63,18 @@ class Tracer:
         self.parts = [(part, box, near) for part, (box, near) in found if box is not None]
 
     def _bounds(self, part: Part) -> tuple[Box | None, float]:
-        """The part's box on the canvas (None: out of sight) and the depth where it starts."""
+        """The part's box on the canvas (None: out of sight, or too small) and the depth where it starts."""
+        widest = 0.0
         low, high, near = np.full(2, np.inf), np.full(2, -np.inf), np.inf
         for centre, radius in part.solid.bounds():
             x, y, z = self.camera.project(self.place + centre @ self.turn)
             reach = (radius + part.blend) * self.camera.focal_pixels / max(z - radius, 0.05) + 2
             low, high = np.minimum(low, [y - reach, x - reach]), np.maximum(high, [y + reach, x + reach])
             near = min(near, z - radius - 0.02)
+            widest = max(widest, radius * self.camera.focal_pixels / z)
         low = np.maximum(np.floor(low), 0).astype(int)
         high = np.minimum(np.ceil(high), self.camera.canvas).astype(int)
-        if (low >= high).any():
+        if (low >= high).any() or widest < _SMALLEST:
             return None, near
         return (slice(low[0], high[0]), slice(low[1], high[1])), near
 

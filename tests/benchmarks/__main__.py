@@ -13,14 +13,14 @@ import cv2
 
 from dofkit.figures import figures_dir
 from dofkit.files import write_bytes
-from tests.benchmarks import renderer
+from tests.benchmarks import renderer, scenes
 from tests.benchmarks.timing import machine
 
 
 def main() -> None:
     """Measure and report."""
     cv2.setNumThreads(1)
-    rows = renderer.run()
+    rows = renderer.run() + scenes.run()
     for row in rows:
         print("  ".join(f"{key} {value:.4g}" if isinstance(value, float) else str(value) for key, value in row.items()))
     rounded = [{k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in row.items()} for row in rows]

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Embedded colour profiles: from Display P3, Adobe RGB, a printer's CMYK or a scanner's grey to sRGB.
+"""Colour: the sRGB curve, and embedded profiles (Display P3, Adobe RGB, a printer's CMYK, a scanner's grey) to sRGB.
+
+    v = 12.92 c  if c <= 0.0031308,  else 1.055 c^(1/2.4) - 0.055           IEC 61966-2-1
 
 LittleCMS (through Pillow) converts 8-bit pixels. Pillow has no 16-bit RGB, so for that the kind of profile which
 photographs carry, a curve per channel and a matrix, is computed here in float (ICC.1:2022):
@@ -20,6 +22,32 @@ _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 _SRGB_D50 = np.array([[0.4360747, 0.3850649, 0.1430804],
                       [0.2225045, 0.7168786, 0.0606169],
                       [0.0139322, 0.0971045, 0.7141733]])
+
+
+def srgb_to_linear(image: np.ndarray) -> np.ndarray:
+    """Turn sRGB values into linear light, both in [0, 1] (values above 1 follow the curve), float32.
+
+    Examples
+    --------
+    >>> srgb_to_linear(np.array([0.0, 0.25, 0.5, 1.0]))
+    array([0.        , 0.05087609, 0.21404114, 1.        ], dtype=float32)
+    """
+    value = np.asarray(image, np.float32)
+    curve = ((np.maximum(value, 0.04045) + 0.055) / 1.055) ** 2.4  # Python floats keep float32 arrays float32
+    return np.where(value <= 0.04045, value / 12.92, curve)
+
+
+def linear_to_srgb(linear: np.ndarray) -> np.ndarray:
+    """Turn linear light into sRGB values, the inverse of `srgb_to_linear`, float32.
+
+    Examples
+    --------
+    >>> linear_to_srgb(np.array([0.0, 0.05087609, 0.21404114, 1.0])).round(6)
+    array([0.  , 0.25, 0.5 , 1.  ], dtype=float32)
+    """
+    light = np.asarray(linear, np.float32)
+    curve = 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
+    return np.where(light <= 0.0031308, light * 12.92, curve)
 
 
 def to_srgb(values: np.ndarray, mode: str, profile: bytes) -> tuple[np.ndarray | None, str]:
@@ -73,8 +101,6 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
 
 def _curves_and_matrix(values: np.ndarray, profile: bytes) -> np.ndarray | None:
     """16-bit RGB or grey by the profile's curves and matrix in float; None if the profile has other means."""
-    from dofkit.photo import linear_to_srgb  # photo imports this module
-
     tags = _tags(profile)
     if "A2B0" in tags:
         return None
