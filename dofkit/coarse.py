@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from dofkit.faces import Box, find_face, shrunk
+from dofkit.guided_filter import guided_upsample
 
 Mode = Literal["auto", "selfie", "whole-body"]
 
@@ -102,7 +103,9 @@ def grabcut_mask(image: np.ndarray, mode: Mode = "auto") -> CoarseMask:
         "no face found: graph cut from a body assumed in the middle of the picture; a mask of your own will be better")
     if person is None:
         person, message = outline > 0.5, f"{message}; the cut failed, so this is only the usual outline of a body"
-    mask = _to_full_size(_cleaned(person, outline, w * scale), small, image)
+    small_mask = _cleaned(person, outline, w * scale).astype(np.float32)
+    mask = guided_upsample(small_mask, small.astype(np.float32) / 255, image, radius=4)
+    mask = np.clip(2 * mask - 0.5, 0, 1)  # edges of the mask move onto edges of the photograph, and stay hard
     return CoarseMask(mask, message, chosen, face)
 
 
@@ -215,21 +218,3 @@ def _cleaned(person: np.ndarray, outline: np.ndarray, face: float) -> np.ndarray
     hole |= np.bincount(parts.ravel(), outline.ravel(), count) > 0.8 * stats[:, cv2.CC_STAT_AREA]
     hole[np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = False  # open to the border
     return person | (hole[parts] & ~person)
-
-
-def _to_full_size(person: np.ndarray, small: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Joint upsampling, the fast guided filter (He and Sun 2015): edges of the mask move onto edges of the photo."""
-    radius = (9, 9)
-    guide = small.astype(np.float32) / 255
-    mask = person.astype(np.float32)
-    mean_i, mean_m = cv2.blur(guide, radius), cv2.blur(mask, radius)
-    cross = cv2.blur(guide * mask[..., None], radius) - mean_i * mean_m[..., None]
-    outer = cv2.blur((guide[..., :, None] * guide[..., None, :]).reshape(*mask.shape, 9).copy(), radius)
-    spread = outer.reshape(*mask.shape, 3, 3) - mean_i[..., :, None] * mean_i[..., None, :]
-    a = np.linalg.solve(spread + 1e-4 * np.eye(3, dtype=np.float32), cross[..., None])[..., 0]
-    b = mean_m - (a * mean_i).sum(-1)
-    size = image.shape[1::-1]
-    a = cv2.resize(cv2.blur(a, radius), size, interpolation=cv2.INTER_LINEAR)
-    b = cv2.resize(cv2.blur(b, radius), size, interpolation=cv2.INTER_LINEAR)
-    b += np.einsum("ijk,ijk->ij", a, image)
-    return np.clip(2 * b - 0.5, 0, 1)

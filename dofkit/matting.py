@@ -16,6 +16,8 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array, diags_array, sparray
 from scipy.spatial import cKDTree
 
+from dofkit.guided_filter import guided_upsample
+
 #: The paper's 10-pixel band belongs to its 500-pixel pictures; the band grows with the picture.
 BAND, BAND_SIDE = 10.0, 500.0
 
@@ -98,54 +100,6 @@ def matte(image: np.ndarray, m: np.ndarray, *, band: float | None = None, solve_
 
 def _trust(m: np.ndarray, band: float) -> np.ndarray:
     return _TRUST * np.minimum(boundary_distance(m) / band, 1.0) ** _GROWTH
-
-
-def guided_upsample(
-    alpha: np.ndarray, small: np.ndarray, image: np.ndarray, *, radius: int = 2, eps: float = 1e-4
-) -> np.ndarray:
-    """Bring a small alpha to the size of ``image`` along its edges: the fast guided filter.
-
-    In each window of the small picture alpha is fitted as a . I + b; a and b are what is enlarged.
-
-    Parameters
-    ----------
-    alpha : (h, w); small : (h, w, 3), the picture alpha belongs to; image : (H, W, 3).
-    radius : window half-width in small pixels; eps : variance below which a window counts as flat.
-    """
-
-    def mean(x: np.ndarray) -> np.ndarray:
-        return cv2.blur(x, (2 * radius + 1,) * 2)
-
-    mean_i, mean_alpha = mean(small), mean(alpha)
-    covariance = mean(small * alpha[..., None]) - mean_i * mean_alpha[..., None]
-    products = np.stack([small[..., c] * small[..., d] for c, d in _PAIRS], -1)
-    variance = mean(products) - np.stack([mean_i[..., c] * mean_i[..., d] for c, d in _PAIRS], -1)
-    a = _solve_symmetric(variance, covariance, eps)
-    b = mean_alpha - (a * mean_i).sum(-1)
-    lines = cv2.resize(mean(np.dstack([a, b])), image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return ((lines[..., :3] * image).sum(-1) + lines[..., 3]).clip(0, 1)
-
-
-_PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-
-
-def _solve_symmetric(v: np.ndarray, c: np.ndarray, eps: float) -> np.ndarray:
-    """(V + eps 1)^-1 c for a 3x3 symmetric V at every pixel, given its six entries (Cramer's rule)."""
-    rr, rg, rb, gg, gb, bb = np.moveaxis(v, -1, 0)
-    rr, gg, bb = rr + eps, gg + eps, bb + eps
-    cofactor = np.stack(
-        (
-            gg * bb - gb * gb,
-            rb * gb - rg * bb,
-            rg * gb - rb * gg,
-            rr * bb - rb * rb,
-            rg * rb - rr * gb,
-            rr * gg - rg * rg,
-        )
-    )
-    determinant = rr * cofactor[0] + rg * cofactor[1] + rb * cofactor[2]
-    rows = np.stack([cofactor[[0, 1, 2]], cofactor[[1, 3, 4]], cofactor[[2, 4, 5]]])
-    return np.einsum("ijhw,hwj->hwi", rows, c) / determinant[..., None]
 
 
 def knn_matte(

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,9 +28,7 @@ def flat(camera: Camera, colour: np.ndarray, depth: float, cover: np.ndarray | f
     return Sheet(full, 0, 0, camera.inverse_depth((0, 0, 1), depth))
 
 
-def shoot(
-    layers: list, focus: float, camera: Camera = CAMERA, points: int = 256, **changed: float
-) -> np.ndarray:
+def shoot(layers: list, focus: float, camera: Camera = CAMERA, points: int = 256, **changed: float) -> np.ndarray:
     return lens.photograph(
         layers,
         shape=camera.canvas,
@@ -63,9 +63,9 @@ def test_point_light_has_the_diameter_of_the_formula(distance: float) -> None:
     image_distance = LENS["focal_length"] * focus / (focus - LENS["focal_length"])
     expected = on_sensor * CAMERA.focal_pixels / image_distance
     assert diameter(picture) == pytest.approx(expected, rel=0.03, abs=0.06)
-    assert lens.blur_diameter(
-        distance, focus=focus, focal_pixels=CAMERA.focal_pixels, **LENS
-    ) == pytest.approx(expected)
+    assert lens.blur_diameter(distance, focus=focus, focal_pixels=CAMERA.focal_pixels, **LENS) == pytest.approx(
+        expected
+    )
 
 
 @given(
@@ -74,9 +74,7 @@ def test_point_light_has_the_diameter_of_the_formula(distance: float) -> None:
     f_number=st.floats(1, 16),
     focal=st.floats(0.02, 0.1),
 )
-def test_circle_of_confusion_obeys_its_laws(
-    focus: float, distance: float, f_number: float, focal: float
-) -> None:
+def test_circle_of_confusion_obeys_its_laws(focus: float, distance: float, f_number: float, focal: float) -> None:
     size = lens.circle_of_confusion(distance, focus=focus, focal_length=focal, f_number=f_number)
     half = lens.circle_of_confusion(distance, focus=focus, focal_length=focal, f_number=2 * f_number)
     assert size == pytest.approx(2 * half)
@@ -114,9 +112,7 @@ def test_blurred_edge_is_the_integral_of_a_disc() -> None:
     cover = np.broadcast_to((columns < edge).astype(np.float32), CAMERA.canvas)
     layers = [flat(CAMERA, np.ones(3), 3.0), flat(CAMERA, np.zeros(3), 1.0, cover)]
     profile = shoot(layers, 3.0, points=1024, f_number=1.2)[CAMERA.height // 2, :, 0]
-    radius = 0.5 * lens.blur_diameter(
-        1.0, focus=3.0, focal_pixels=CAMERA.focal_pixels, focal_length=0.05, f_number=1.2
-    )
+    radius = 0.5 * lens.blur_diameter(1.0, focus=3.0, focal_pixels=CAMERA.focal_pixels, focal_length=0.05, f_number=1.2)
     t = np.clip((np.arange(CAMERA.width) + CAMERA.margin - (edge - 0.5)) / radius, -1, 1)
     expected = 1 - (np.arccos(t) - t * np.sqrt(1 - t**2)) / np.pi
     assert radius > 5
@@ -196,10 +192,8 @@ def test_blur_beyond_the_margin_raises() -> None:
         shoot([spot(CAMERA, 50.0)], 0.3, f_number=0.5)
 
 
-@pytest.mark.parametrize(
-    "changed", [{"focus": 0.04}, {"f_number": 0.0}, {"focal_length": -0.05}, {"points": 0}]
-)
-def test_impossible_lenses_raise(changed: dict[str, float]) -> None:
+@pytest.mark.parametrize("changed", [{"focus": 0.04}, {"f_number": 0.0}, {"focal_length": -0.05}, {"points": 0}])
+def test_impossible_lenses_raise(changed: dict[str, Any]) -> None:
     with pytest.raises(LensError):
         shoot([spot(CAMERA, 2.0)], **{"focus": 1.0, **changed})
 

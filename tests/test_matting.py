@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from dofkit.guided_filter import guided_upsample
 from dofkit.matting import (
     band_width,
     boundary_distance,
     conjugate_gradients,
     foreground,
-    guided_upsample,
     knn_matte,
     matte,
     trimap,

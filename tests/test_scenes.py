@@ -57,10 +57,7 @@ def test_same_composition_at_every_size(kind: str, seed: int) -> None:
     large = cv2.resize(scene(seed, kind, 256).alpha, (128, 128), interpolation=cv2.INTER_AREA) > 0.5
     assert (small.mask & large).sum() / (small.mask | large).sum() > 0.93
     near = np.abs(
-        np.log(
-            small.depth
-            / cv2.resize(scene(seed, kind, 256).depth, (128, 128), interpolation=cv2.INTER_NEAREST)
-        )
+        np.log(small.depth / cv2.resize(scene(seed, kind, 256).depth, (128, 128), interpolation=cv2.INTER_NEAREST))
     )
     assert np.median(near) < 0.01
 
@@ -72,9 +69,7 @@ def test_picture_is_person_over_plate(kind: str, seed: int) -> None:
     made = scene(seed, kind)
     margin = made.camera.margin
     inside = (slice(margin, -margin), slice(margin, -margin))
-    person, cover = (
-        part[inside] for part in lens.composite(made.layers[made.portrait], shape=made.camera.canvas)
-    )
+    person, cover = (part[inside] for part in lens.composite(made.layers[made.portrait], shape=made.camera.canvas))
     before = lens.composite(made.layers[made.portrait.stop :], shape=made.camera.canvas)[1][inside]
     free = before == 0
     expected = person + (1 - cover[..., None]) * made.plate

@@ -129,6 +129,5 @@ def _ink(
     cells = shape[0] * shape[1]
     weight = np.bincount(flat, minlength=cells).reshape(shape).astype(np.float32)
     total = np.bincount(flat, 1 / middle[chosen][fits, 2], cells).reshape(shape).astype(np.float32)
-    return Strands(
-        premultiply(LINEAR[ink[..., :3]], ink[..., 3].astype(np.float32) / 255), total / np.maximum(weight, 1), weight
-    )
+    colour = premultiply(LINEAR[ink[..., :3]], ink[..., 3].astype(np.float32) / 255)
+    return Strands(colour, total / np.maximum(weight, 1), weight)

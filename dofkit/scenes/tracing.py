@@ -19,8 +19,8 @@ from dofkit.scenes.camera import Camera
 from dofkit.scenes.light import Light
 from dofkit.scenes.solids import FAR, Array, Box, Part, RoundCone, cone_distances, vec
 
-_SCOUTING = (5, 5)
-_ROUNDS = (3, 4, 5, 5, 9)  # steps before the rays that are done are dropped
+_SCOUTING = (4, 4)
+_ROUNDS = (6, 8, 9)  # steps before the rays that are done are dropped
 _BLOCK = 4  # pixels that share the first part of their way
 _ROOM = 2.5  # metres behind the nearest part where a ray gives up
 _HURRY = np.float32(1.8)
