@@ -54,15 +54,12 @@ class CoarseMask:
         1 on the person, 0 elsewhere, in between only along the outline.
     message : str
         How it was found, in one sentence.
-    mode : str
-        "selfie" or "whole-body": what was asked for, or what "auto" chose.
     face : tuple or None
         (x, y, w, h) in pixels of the photograph.
     """
 
     mask: np.ndarray
     message: str
-    mode: str
     face: Box | None
 
 
@@ -85,8 +82,8 @@ def grabcut_mask(image: np.ndarray, mode: Mode = "auto") -> CoarseMask:
     --------
     >>> from skimage import data
     >>> found = grabcut_mask(data.astronaut() / np.float32(255))
-    >>> found.mode, found.message
-    ('selfie', 'graph cut from the face found')
+    >>> found.message
+    'graph cut from the face found'
     """
     if mode not in ("auto", "selfie", "whole-body"):
         raise ValueError(f"mode must be 'auto', 'selfie' or 'whole-body', not {mode!r}")
@@ -106,7 +103,7 @@ def grabcut_mask(image: np.ndarray, mode: Mode = "auto") -> CoarseMask:
     small_mask = _cleaned(person, outline, w * scale).astype(np.float32)
     mask = guided_upsample(small_mask, small.astype(np.float32) / 255, image, radius=4)
     mask = np.clip(2 * mask - 0.5, 0, 1)  # edges of the mask move onto edges of the photograph, and stay hard
-    return CoarseMask(mask, message, chosen, face)
+    return CoarseMask(mask, message, face)
 
 
 def lower_is_nearer(mask: np.ndarray) -> np.ndarray:

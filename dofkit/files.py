@@ -14,7 +14,7 @@ import io
 import os
 import secrets
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,21 +154,35 @@ def check_output(path: str | os.PathLike[str], *, force: bool = False,
 
 
 def write_bytes(file: Path, data: bytes) -> None:
-    """Put `data` at `file` in one step: a reader sees the old file or the new one, never a half of it.
+    """Put `data` at `file` in one step: a reader sees the old file or the new one, never a half of it."""
+    write_together({file: data})
 
-    Written to a hidden neighbour (`.NAME.xxxxxxxx.part`), synced and moved over; removed on any failure.
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Put several files in place: all are written to disk before the first one appears under its name.
+
+    Written to hidden neighbours (`.NAME.xxxxxxxx.part`), synced and moved over; removed on any failure.
     """
-    target = file.resolve() if file.is_symlink() else file
-    part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
-    try:
-        with contextlib.ExitStack() as undo:
+    with contextlib.ExitStack() as undo:
+        parts = []
+        for file, data in contents.items():
+            target = file.resolve() if file.is_symlink() else file
+            part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
             undo.callback(part.unlink, missing_ok=True)
-            with part.open("xb") as handle:
+            with _naming(file), part.open("xb") as handle:
                 handle.write(data)
                 handle.flush()
                 os.fsync(handle.fileno())
-            part.replace(target)
-            undo.pop_all()
+            parts.append((file, part, target))
+        for file, part, target in parts:
+            with _naming(file):
+                part.replace(target)
+
+
+@contextlib.contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise PhotoError(f"cannot write '{file}' ({error.strerror or error}): "
                          "free some space or choose another folder") from error

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Depth layers by a conditional random field (section 3.3 of the paper).
 
-    E(l|z) = sum_i u(l_i|z_i) + lambda sum_(i,j) e(l_i, l_j|z_i, z_j)       Eq. 7, 4-neighbours, lambda = 10
+    E(l|z) = sum_i u(l_i|z_i) + lambda sum_(i,j), i<j e(l_i, l_j|z_i, z_j)  Eq. 7, 4-neighbours, lambda = 10
     u(l_i|z_i) = ||z_i - C_l|| / sigma_l^2                                  Eq. 8, K = 6 clusters from K-means
     e(l_i, l_j|z_i, z_j) = [l_i != l_j] exp(-||f_S(z)_(i->j)||)             Eq. 9, f_S a Sobel operator
 
@@ -54,12 +54,16 @@ class Layers:
 
 
 def kmeans(z: np.ndarray, K: int, *, iterations: int = 100) -> Clusters:
-    """K-means on scalars: Lloyd's iteration on a histogram, started at quantiles, hence deterministic.
+    """K-means on scalars: Lloyd's iteration on a histogram, without chance.
+
+    It is started twice, at quantiles of the pixels and at quantiles of the distinct depths, and the better result is
+    kept: the second start serves pictures of which a wall or the sky at one depth fills most. Depths beyond the 0.1st
+    and the 99.9th percentile count as those, so that a few wrong pixels get no layer of their own.
 
     Parameters
     ----------
     z : (H, W) finite depths.
-    K : clusters wanted; fewer come back if ``z`` has fewer distinct values.
+    K : clusters wanted; fewer come back only if ``z`` has fewer distinct depths (of 1024 steps).
 
     Raises
     ------
@@ -71,28 +75,42 @@ def kmeans(z: np.ndarray, K: int, *, iterations: int = 100) -> Clusters:
     >>> kmeans(np.array([[0.0, 0.1, 0.9, 1.0]]), 2).centres.round(2)
     array([0.05, 0.95])
     """
-    z = np.asarray(z, np.float64)
+    z = np.asarray(z, np.float64).ravel()
     if K < 1 or not np.isfinite(z).all():
         raise ValueError(f"kmeans: needs K >= 1 and finite depths, got K = {K}")
-    z = z.ravel()
-    fine = (z - z.min()) * ((_BINS - 1) / _positive(np.ptp(z)))
-    mass, first, second = (np.bincount(fine.astype(np.intp), a, _BINS) for a in (None, z, z * z))
-    full = mass > 0
-    mass, first, second = mass[full], first[full], second[full]
-    value = first / mass
-    quantiles = (np.arange(K) + 0.5) / K
-    centres = np.unique(value[np.searchsorted(mass.cumsum(), quantiles * mass.sum()).clip(max=mass.size - 1)])
+    low, high = np.percentile(z, (0.1, 99.9))
+    z = z.clip(low, high) if high > low else z
+    fine = ((z - z.min()) * ((_BINS - 1) / _positive(np.ptp(z)))).astype(np.intp)
+    moments = np.stack([np.bincount(fine, a, _BINS) for a in (None, z, z * z)])
+    moments = moments[:, moments[0] > 0]
+    mass, value = moments[0], moments[1] / moments[0]
+    share = (np.arange(K) + 0.5) / K
+    by_pixel = np.searchsorted(mass.cumsum(), share * mass.sum()).clip(max=mass.size - 1)
+    by_value = np.linspace(0, mass.size - 1, K).round().astype(np.intp)
+    found = [_lloyd(np.unique(value[start]), moments, iterations) for start in (by_pixel, by_value)]
+    return min(found, key=lambda clusters: (-len(clusters.centres), clusters.sigma))
+
+
+def _lloyd(centres: np.ndarray, moments: np.ndarray, iterations: int) -> Clusters:
+    """Lloyd's iteration on a histogram given by the count, sum and sum of squares in each bin: (3, bins)."""
+    value = moments[1] / moments[0]
     for _ in range(iterations):
-        owner = np.searchsorted((centres[1:] + centres[:-1]) / 2, value)
-        sums = [np.bincount(owner, a, len(centres)) for a in (mass, first)]
-        moved = sums[1][sums[0] > 0] / sums[0][sums[0] > 0]
-        if len(moved) == len(centres) and np.allclose(moved, centres, rtol=0, atol=1e-9 * np.ptp(value)):
-            break
+        n, first, second = _per_cluster(centres, value, moments)
+        moved = first / n
+        settled = len(moved) == len(centres) and np.allclose(moved, centres, rtol=0, atol=1e-9 * np.ptp(value))
         centres = moved
+        if settled:
+            break
+    n, first, second = _per_cluster(centres, value, moments)
+    variances = np.maximum(second / n - (first / n) ** 2, 0.0)
+    return Clusters(first / n, variances, float(np.sqrt((n * variances).sum() / n.sum())))
+
+
+def _per_cluster(centres: np.ndarray, value: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """Sums of the moments over the bins nearest to each centre; centres without a bin are dropped."""
     owner = np.searchsorted((centres[1:] + centres[:-1]) / 2, value)
-    n, s, q = (np.bincount(owner, a, len(centres)) for a in (mass, first, second))
-    variances = np.maximum(q / n - (s / n) ** 2, 0.0)
-    return Clusters(s / n, variances, float(np.sqrt((n * variances).sum() / n.sum())))
+    sums = np.stack([np.bincount(owner, a, len(centres)) for a in moments])
+    return sums[:, sums[0] > 0]
 
 
 def unary(z: np.ndarray, clusters: Clusters, *, form: Unary = "gaussian") -> np.ndarray:

@@ -168,8 +168,10 @@ def check_figures(folder: Path, items: dict[str, Item], notebooks: set[str] | No
 
 
 def _check_files(folder: Path, item: Item) -> list[str]:
-    picture = folder / (item.name + (".md" if item.kind == "table" else ".png"))
-    faults = [] if picture.is_file() else [f"{picture.name} is {item.status!r} in the manifest, but missing"]
+    endings = {"table": (".md",), "kit": (".png", ".md")}.get(item.kind, (".png",))  # the kit's own are of both kinds
+    faults = []
+    if not any((folder / f"{item.name}{ending}").is_file() for ending in endings):
+        faults.append(f"{item.name}{endings[0]} is {item.status!r} in the manifest, but missing")
     try:
         provenance = json.loads((folder / f"{item.name}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -94,19 +94,22 @@ def write_map(path: str | os.PathLike[str], values: np.ndarray, *, bits: int = 1
         If the file exists and `force` is false, cannot be written, or cannot hold the values.
     """
     file = check_output(path, force=force, suffixes=MAP_SUFFIXES)
+    write_bytes(file, encode_map(file, values, bits=bits))
+    return file
+
+
+def encode_map(file: Path, values: np.ndarray, *, bits: int = 16) -> bytes:
+    """What `write_map` puts into a file of that suffix; raises PhotoError if it cannot hold the values."""
     values = np.asarray(values)
     if values.ndim != 2 or values.size == 0 or values.dtype.kind not in "buif":
         raise PhotoError(f"a map to write must be (H, W) numbers, not {values.shape} {values.dtype}")
     if values.dtype.kind == "b":
         values = values.astype(np.float32)
     if file.suffix.lower() == ".png":
-        data = encode_pillow(Image.fromarray(_as_integers(file, values, bits)), "PNG")
-    elif file.suffix.lower() == ".npy":
-        data = _encode_npy(values.astype(np.float32) if values.dtype.kind == "f" else values)
-    else:
-        data = _encode_tiff(values)
-    write_bytes(file, data)
-    return file
+        return encode_pillow(Image.fromarray(_as_integers(file, values, bits)), "PNG")
+    if file.suffix.lower() == ".npy":
+        return _encode_npy(values.astype(np.float32) if values.dtype.kind == "f" else values)
+    return _encode_tiff(values)
 
 
 def check_mask(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

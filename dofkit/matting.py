@@ -91,10 +91,12 @@ def matte(image: np.ndarray, m: np.ndarray, *, band: float | None = None, solve_
     reduction = min(1.0, solve_side / max(m.shape))
     if reduction == 1.0:
         return knn_matte(image, known, m, trust=_trust(m, band))
-    small = cv2.resize(image, None, fx=reduction, fy=reduction, interpolation=cv2.INTER_AREA)
-    small_m = cv2.resize(m, small.shape[1::-1], interpolation=cv2.INTER_AREA)
-    trust = _trust(small_m, band * reduction)
-    coarse = knn_matte(small, trimap(small_m, band * reduction), small_m, trust=trust)
+    size = tuple(max(1, round(side * reduction)) for side in m.shape[::-1])
+    small, small_m = (cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (image, m))
+    small_known = trimap(small_m, band * reduction)
+    if not ((small_known == 1).any() and (small_known == 0).any()):  # someone far away: few pixels, solved as they are
+        return knn_matte(image, known, m, trust=_trust(m, band))
+    coarse = knn_matte(small, small_known, small_m, trust=_trust(small_m, band * reduction))
     return np.where(known == 0.5, guided_upsample(coarse, small, image), known)
 
 

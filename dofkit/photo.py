@@ -139,6 +139,12 @@ def write_photo(path: str | os.PathLike[str], image: np.ndarray, *, bits: int = 
         If the file exists and `force` is false, cannot be written, or the format cannot hold the picture.
     """
     file = check_output(path, force=force)
+    write_bytes(file, encode_photo(file, image, bits=bits, opacity=opacity))
+    return file
+
+
+def encode_photo(file: Path, image: np.ndarray, *, bits: int = 8, opacity: np.ndarray | None = None) -> bytes:
+    """What `write_photo` puts into a file of that suffix; raises PhotoError if the format cannot hold the picture."""
     kind = FORMATS[file.suffix.lower()]
     image = _checked(image, opacity, bits)
     longest = _LONGEST.get(kind)
@@ -148,11 +154,8 @@ def write_photo(path: str | os.PathLike[str], image: np.ndarray, *, bits: int = 
         image, opacity = image * opacity[..., None] + (1 - opacity[..., None]), None
     channels = image if opacity is None else np.dstack([image, opacity])
     if bits == 16 and kind in ("PNG", "TIFF"):
-        data = _encode_16(_quantised(channels, 65535, np.uint16), file.suffix.lower())
-    else:
-        data = encode_pillow(Image.fromarray(_quantised(channels, 255, np.uint8)), kind, **_OPTIONS[kind])
-    write_bytes(file, data)
-    return file
+        return _encode_16(_quantised(channels, 65535, np.uint16), file.suffix.lower())
+    return encode_pillow(Image.fromarray(_quantised(channels, 255, np.uint8)), kind, **_OPTIONS[kind])
 
 
 def _colours(decoded: Decoded, full: float, notes: list[str]) -> np.ndarray:

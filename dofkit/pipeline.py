@@ -16,7 +16,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
@@ -24,7 +24,7 @@ import numpy as np
 from dofkit import coarse, layers, matting, render
 from dofkit.colour import linear_to_srgb, srgb_to_linear
 from dofkit.maps import check_depth, check_mask
-from dofkit.photo import PhotoError
+from dofkit.photo import Photo, PhotoError
 
 Mode = Literal["auto", "selfie", "whole-body"]
 Space = Literal["srgb", "linear"]
@@ -77,6 +77,8 @@ class PortraitMode:
     max_radius : radius of the farthest blur in pixels; default 1.0 % (whole body) or 1.6 % (selfie) of the long side.
     space : "srgb" blurs the encoded values, as the authors' pictures show; "linear" blurs light, as a lens does.
     depth, crf, guided : False leaves out one part, as Fig. 11(b), (d) and (e) do.
+    foreground : True paints soft hair in its own estimated colour; Eq. 4 and 10 keep the photograph's, which has the
+        background in it.
     """
 
     mode: Mode = "auto"
@@ -87,10 +89,14 @@ class PortraitMode:
     depth: bool = True
     crf: bool = True
     guided: bool = True
+    foreground: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.K <= 32:
-            raise PhotoError(f"the number of layers is {self.K}: choose 1 to 32")
+        for name, kind in (("mode", Mode), ("space", Space)):
+            if getattr(self, name) not in get_args(kind):
+                raise PhotoError(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(get_args(kind))}")
+        if self.K not in range(1, 33):
+            raise PhotoError(f"the number of layers is {self.K}: choose a whole number from 1 to 32")
         if not (np.isfinite(self.lambda_) and self.lambda_ >= 0):
             raise PhotoError(f"lambda is {self.lambda_}: choose 0 or more")
         if self.max_radius is not None and not (np.isfinite(self.max_radius) and self.max_radius >= 0):
@@ -98,7 +104,7 @@ class PortraitMode:
 
     def __call__(
         self,
-        photo: np.ndarray,
+        photo: np.ndarray | Photo,
         mask: np.ndarray | None = None,
         depth: np.ndarray | None = None,
         *,
@@ -108,7 +114,7 @@ class PortraitMode:
 
         Parameters
         ----------
-        photo : (H, W, 3) float32 sRGB in [0, 1].
+        photo : (H, W, 3) float32 sRGB in [0, 1], or what ``read_photo`` returned.
         mask : (h, w) in [0, 1], the person; default the kit's own first guess.
         depth : (h, w) larger = farther, any unit; default "lower in the picture is nearer".
         progress : called with the name of each stage as it starts.
@@ -119,7 +125,10 @@ class PortraitMode:
             If the picture, the mask or the depth cannot be used; the message says why and what to do.
         """
         clock = _Clock(progress)
-        image = check_image(photo)
+        image = check_image(photo.image if isinstance(photo, Photo) else photo)
+        largest = self.max_radius
+        if largest is not None and largest > max(image.shape):
+            raise PhotoError(f"the largest blur radius, {largest} px, is wider than the picture, {max(image.shape)} px")
         with clock("mask"):
             m, messages = self._mask(image, mask)
         mode = self._mode(m, depth)
@@ -129,17 +138,19 @@ class PortraitMode:
         with clock("matte"):
             alpha = matting.matte(image, m)
         with clock("layers"):
-            labels = self._labels(z) if layered and z is not None else None
+            split = self._layers(z) if layered and z is not None else None
         with clock("blur"):
-            radii, result = self._blur(image, m, alpha, labels, mode)
-        full = None if labels is None else cv2.resize(labels, m.shape[::-1], interpolation=cv2.INTER_NEAREST)
+            radii, result = self._blur(image, m, alpha, split, mode)
+        full = None if split is None else cv2.resize(split.labels, m.shape[::-1], interpolation=cv2.INTER_NEAREST)
         return Portrait(image, m, z, alpha, full, radii, result, mode, clock.times, messages)
 
     def _mask(self, image: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, tuple[str, ...]]:
         if mask is not None:
             return check_mask(mask, image.shape[:2]), ()
         guess = coarse.grabcut_mask(image, self.mode)
-        return check_mask(guess.mask, image.shape[:2]), (guess.message,) if guess.message else ()
+        if not 0.001 < (guess.mask > 0.5).mean() < 0.999:
+            raise PhotoError("no person was found in this photograph: give a mask of your own")
+        return guess.mask, (guess.message,)
 
     def _mode(self, m: np.ndarray, depth: np.ndarray | None) -> str:
         if self.mode != "auto":
@@ -149,27 +160,29 @@ class PortraitMode:
     def _depth(self, m: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
         return coarse.lower_is_nearer(m) if depth is None else check_depth(depth, m.shape)
 
-    def _labels(self, z: np.ndarray) -> np.ndarray:
+    def _layers(self, z: np.ndarray) -> layers.Layers:
         reduction = min(1.0, _LAYER_SIDE / max(z.shape))
-        small = cv2.resize(z, None, fx=reduction, fy=reduction, interpolation=cv2.INTER_AREA) if reduction < 1 else z
+        size = tuple(max(1, round(side * reduction)) for side in z.shape[::-1])
         solver: layers.Solver = "expansion" if self.crf else "threshold"
-        return layers.split_layers(small, self.K, lambda_=self.lambda_, solver=solver).labels
+        small = cv2.resize(z, size, interpolation=cv2.INTER_AREA)
+        return layers.split_layers(small, self.K, lambda_=self.lambda_, solver=solver)
 
     def _blur(
-        self, image: np.ndarray, m: np.ndarray, alpha: np.ndarray, labels: np.ndarray | None, mode: str
+        self, image: np.ndarray, m: np.ndarray, alpha: np.ndarray, split: layers.Layers | None, mode: str
     ) -> tuple[np.ndarray, np.ndarray]:
         share = render.SELFIE_RADIUS if mode == "selfie" else render.WHOLE_BODY_RADIUS
         largest = share * max(m.shape) if self.max_radius is None else self.max_radius
-        light = srgb_to_linear(image) if self.space == "linear" else image
-        if labels is None:
+        encode, decode = (linear_to_srgb, srgb_to_linear) if self.space == "linear" else (np.copy, np.copy)
+        light = decode(image)
+        person = decode(matting.foreground(image, alpha)) if self.foreground else None
+        if split is None:
             radii = np.array([largest])
-            result = render.render_selfie(light, alpha, largest, guided=self.guided)
+            result = render.render_selfie(light, alpha, largest, guided=self.guided, foreground=person)
         else:
-            small = cv2.resize(m, labels.shape[::-1], interpolation=cv2.INTER_AREA)
-            radii = render.layer_radii(labels, small, self.K, largest)
-            result = render.render_layers(light, alpha, labels, radii, guided=self.guided)
-        result = linear_to_srgb(result) if self.space == "linear" else result
-        return radii, result.clip(0, 1)  # the blur rounds by 1e-7 and may leave the range
+            small = cv2.resize(m, split.labels.shape[::-1], interpolation=cv2.INTER_AREA)
+            radii = render.layer_radii(split.labels, small, split.count, largest)
+            result = render.render_layers(light, alpha, split.labels, radii, guided=self.guided, foreground=person)
+        return radii, encode(result).clip(0, 1)  # the blur rounds by 1e-7 and may leave the range
 
 
 def mode_of(m: np.ndarray) -> str:

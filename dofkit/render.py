@@ -27,7 +27,13 @@ _LEAST_SHARE = 1e-4
 
 
 def render_selfie(
-    image: np.ndarray, m: np.ndarray, r: float, *, guided: bool = True, disc: Disc = "area"
+    image: np.ndarray,
+    m: np.ndarray,
+    r: float,
+    *,
+    guided: bool = True,
+    foreground: np.ndarray | None = None,
+    disc: Disc = "area",
 ) -> np.ndarray:
     """Eq. 4, with the guided kernel of Eq. 6: one blur for the whole background.
 
@@ -37,12 +43,14 @@ def render_selfie(
     m : (H, W) matte in [0, 1]; where it is 1 the picture is returned bit for bit.
     r : radius of the disc in pixels.
     guided : False is Fig. 3(c): the uniform kernel, which mixes the person into the background.
+    foreground : (H, W, 3) F, to take the place of I in m_i I_i where m is below 1; not in the paper.
 
     Returns
     -------
     (H, W, 3) float32.
     """
-    return _over(image, m, guided_blur(image, m if guided else np.zeros_like(m), r, disc=disc))
+    background = guided_blur(image, m if guided else np.zeros_like(m), r, disc=disc)
+    return _over(image, m, background, foreground)
 
 
 def render_layers(
@@ -53,6 +61,7 @@ def render_layers(
     *,
     feather: float | None = None,
     guided: bool = True,
+    foreground: np.ndarray | None = None,
     disc: Disc = "area",
 ) -> np.ndarray:
     """Eq. 10: each layer blurred with its own radius, then feathered together under the sharp person.
@@ -64,6 +73,7 @@ def render_layers(
     radii : (K,) radius of each layer in pixels of ``image``.
     feather : standard deviation of g in pixels of ``image``, default 0.8 % of the long side.
     guided : False drops the person's mask from the kernel (Fig. 11(e)).
+    foreground : as in ``render_selfie``.
 
     Returns
     -------
@@ -81,7 +91,7 @@ def render_layers(
         inner = tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(box, wide, strict=True))
         mask = m[wide] if guided else np.zeros_like(m[wide])
         background[box] += full[box][..., None] * guided_blur(image[wide], mask, float(radius), disc=disc)[inner]
-    return _over(image, m, background)
+    return _over(image, m, background, foreground)
 
 
 def layer_shares(labels: np.ndarray, K: int, feather: float | None, shape: tuple[int, int]) -> np.ndarray:
@@ -106,14 +116,17 @@ def layer_radii(labels: np.ndarray, m: np.ndarray, K: int, max_radius: float) ->
     inside = labels[m > 0.5]
     own = int(np.bincount(inside, minlength=K).argmax()) if inside.size else 0
     own = min(own, max(K - 2, 0))
+    if K == 1:
+        return np.array([max_radius])  # one layer is all background
     steps = np.arange(K) - own
     return max_radius * np.maximum(steps, 0) / max(K - 1 - own, 1)
 
 
-def _over(image: np.ndarray, m: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Return m I + (1 - m) B, exactly I where m is 1."""
+def _over(image: np.ndarray, m: np.ndarray, background: np.ndarray, foreground: np.ndarray | None) -> np.ndarray:
+    """Return m I + (1 - m) B, or m F + (1 - m) B; exactly I where m is 1."""
     alpha = m[..., None]
-    return alpha * image + (1.0 - alpha) * background
+    person = image if foreground is None else np.where(alpha < 1, foreground, image)
+    return alpha * person + (1.0 - alpha) * background
 
 
 def _box(where: np.ndarray) -> tuple[slice, slice] | None:

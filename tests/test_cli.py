@@ -162,6 +162,20 @@ def test_nothing_is_written_when_there_are_no_layers_to_save(scene, capsys):
     assert not Path("out.png").exists()
 
 
+def test_if_one_output_cannot_be_made_none_is_written(tmp_path, capsys):
+    wide = np.random.default_rng(0).random((8, 17_000, 3)).astype(np.float32)
+    write_photo(tmp_path / "wide.png", wide)
+    person = np.zeros((8, 17_000), np.float32)
+    person[:, 5000:9000] = 1
+    write_map(tmp_path / "mask.png", person)
+    before = sorted(tmp_path.iterdir())
+    arguments = ["render", tmp_path / "wide.png", "--mask", tmp_path / "mask.png", "--mode", "selfie"]
+    saved = ["-o", tmp_path / "out.webp", "--save-alpha", tmp_path / "alpha.png"]
+    assert call(*map(str, arguments + saved)) == 2
+    assert "holds at most 16383 px" in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
+
+
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [

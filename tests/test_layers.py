@@ -45,6 +45,17 @@ def test_kmeans_of_few_values_returns_those():
     assert np.allclose(kmeans(np.full((3, 3), 2.5), 6).centres, [2.5])
 
 
+def test_kmeans_finds_all_clusters_beside_a_wall_and_an_outlier():
+    """One depth over most of the picture, or one wrong pixel, must not use up the layers."""
+    rng = np.random.default_rng(0)
+    wall = np.where(rng.random((100, 100)) < 0.8, 0.5, rng.random((100, 100)))
+    spike = np.linspace(0, 1, 10_000).reshape(100, 100).copy()
+    spike[50, 50] = 1e4
+    for z in (wall, spike):
+        centres = kmeans(z, 6).centres
+        assert len(centres) == 6 and np.ptp(centres) < 1.0
+
+
 def test_kmeans_refuses_nan():
     with pytest.raises(ValueError, match="finite"):
         kmeans(np.array([[0.0, np.nan]]), 2)
@@ -82,7 +93,8 @@ def test_crf_is_smoother_than_thresholding(street):
     def pieces(labels):
         return sum(cv2.connectedComponents((labels == k).astype(np.uint8))[0] - 1 for k in range(6))
 
-    crf, threshold = split_layers(street), split_layers(street, solver="threshold")
+    noisy = street + 0.04 * np.random.default_rng(1).standard_normal(street.shape)
+    crf, threshold = split_layers(noisy), split_layers(noisy, solver="threshold")
     assert pieces(crf.labels) < pieces(threshold.labels) / 2
     assert crf.energy <= threshold.energy
 

@@ -69,9 +69,54 @@ def test_layers_come_nearer_to_the_lens_than_one_disc(body, scene, mask):
 
 
 def test_each_switch_changes_the_picture(body, scene, mask):
+    rough = scene.depth * np.exp(0.2 * np.random.default_rng(0).standard_normal(scene.depth.shape)).astype(np.float32)
+    whole = PortraitMode(max_radius=5.0)(scene.image, mask, rough)
     for switch in ("depth", "crf", "guided"):
-        other = PortraitMode(max_radius=5.0, **{switch: False})(scene.image, mask, scene.depth + 0.02)
-        assert np.abs(other.result - body.result).max() > 0.01, switch
+        other = PortraitMode(max_radius=5.0, **{switch: False})(scene.image, mask, rough)
+        assert np.abs(other.result - whole.result).max() > 0.01, switch
+
+
+def test_foreground_changes_soft_hair_alone(scene, mask, body):
+    other = PortraitMode(max_radius=5.0, foreground=True)(scene.image, mask, scene.depth)
+    changed = np.abs(other.result - body.result).max(-1) > 1e-3
+    assert changed.any() and not changed[(body.alpha == 0) | (body.alpha == 1)].any()
+
+
+def test_radii_end_at_the_largest_even_if_depth_has_two_values(scene, mask):
+    depth = np.where(np.arange(240)[:, None] < 100, 9.0, 3.0) * np.ones((1, 160))
+    depth[scene.mask] = 3.0
+    portrait = PortraitMode(max_radius=5.0)(scene.image, mask, depth)
+    assert portrait.radii.tolist() == [0.0, 5.0]
+
+
+def test_one_layer_is_one_disc(scene, mask):
+    assert PortraitMode(K=1, max_radius=4.0)(scene.image, mask, scene.depth).radii.tolist() == [4.0]
+
+
+def test_someone_far_away_in_a_large_picture():
+    image = np.random.default_rng(0).random((1400, 1000, 3)).astype(np.float32)
+    mask = np.zeros((1400, 1000), np.float32)
+    y, x = np.mgrid[:1400, :1000]
+    mask[(y - 700) ** 2 + (x - 500) ** 2 < 29**2] = 1
+    assert PortraitMode(mode="selfie")(image, mask).alpha[700, 500] == 1
+
+
+def test_a_strip_of_a_picture():
+    image = np.random.default_rng(0).random((6, 3000, 3)).astype(np.float32)
+    mask = np.zeros((6, 3000), np.float32)
+    mask[:, 1000:1300] = 1
+    assert PortraitMode(mode="whole-body")(image, mask).result.shape == image.shape
+
+
+def test_nobody_there_is_said_plainly():
+    with pytest.raises(PhotoError, match="no person was found"):
+        PortraitMode()(np.random.default_rng(0).random((8, 8, 3)).astype(np.float32))
+
+
+def test_what_read_photo_returns_is_a_photograph(photo):
+    from dofkit.photo import Photo
+
+    assert PortraitMode()(Photo(photo, None, 8, "astronaut")).mode == "selfie"
 
 
 def test_linear_light_keeps_the_person_to_rounding(scene, mask, body):
@@ -103,7 +148,14 @@ def test_mode_from_the_mask():
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"K": 0}, "layers"), ({"lambda_": -1.0}, "lambda"), ({"max_radius": np.nan}, "radius")],
+    [
+        ({"K": 0}, "layers"),
+        ({"K": 2.5}, "whole number"),
+        ({"lambda_": -1.0}, "lambda"),
+        ({"max_radius": np.nan}, "radius"),
+        ({"mode": "potrait"}, "mode is 'potrait'"),
+        ({"space": "lin"}, "space"),
+    ],
 )
 def test_settings_out_of_range(settings, message):
     with pytest.raises(PhotoError, match=message):

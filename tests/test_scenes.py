@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dofkit.scenes import Scene, SceneError, develop, lens, portrait_scene
+from dofkit.scenes import Scene, SceneError, develop, glasses, lens, portrait_scene
+from dofkit.scenes import scene as scene_module
 from dofkit.scenes.casting import cast
+from dofkit.scenes.composing import compose
 from dofkit.scenes.grounds import FLOORS, TEST_FLOOR
 from dofkit.scenes.hair import STYLES, TEST_STYLE
 from dofkit.scenes.lens import LensError
@@ -189,3 +192,33 @@ def test_developing_is_monotone_and_bounded(values: list[float]) -> None:
     assert (np.diff(codes) >= -1e-6).all()
     assert codes.min() >= 0
     assert codes.max() <= 1 + 1e-6
+
+
+def test_glasses_show_the_eyes_unless_dark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clear lenses change little between the frames, dark ones much; the matte does not notice either."""
+    made = {}
+    for kind in ("none", *glasses.KINDS):
+        monkeypatch.setattr(scene_module, "compose", partial(_wearing, kind))
+        made[kind] = portrait_scene(1, 200, "selfie")
+    bare = made["none"]
+    for kind in glasses.KINDS:
+        change = np.abs(develop(made[kind].radiance) - develop(bare.radiance)).max(-1)
+        rows, columns = np.nonzero(change > 0.01)
+        assert 0.02 < rows.size / bare.mask.sum() < 0.12
+        lens_like = np.percentile(change[rows, columns], 40)
+        assert lens_like > 0.2 if kind == "dark" else lens_like < 0.1
+        assert np.abs(made[kind].alpha - bare.alpha).max() < 0.2
+
+
+def _wearing(kind: str, *args: np.random.Generator, **rest: bool) -> tuple:
+    people, places, camera = compose(*args, **rest)
+    return [replace(person, glasses=kind) for person in people], places, camera
+
+
+def test_hair_is_closed_inside_its_outline() -> None:
+    """Long hair, its strands apart, lets nothing show through away from its outline."""
+    for seed in (3, 7):
+        alpha = portrait_scene(seed, (400, 320), "selfie", "validation").alpha
+        outline = cv2.morphologyEx((alpha > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+        inner = cv2.erode(outline, np.ones((21, 21), np.uint8), borderValue=1) > 0
+        assert (alpha[inner] < 0.9).mean() < 0.002

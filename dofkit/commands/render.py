@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="srgb",
         help="blur sRGB values, as the authors did, or linear light, as a lens does (default: %(default)s)",
     )
+    add("--foreground", action="store_true", help="estimate the colours of soft hair (not in the paper; slower)")
     for name in MAPS:
         add(f"--save-{name}", metavar="FILE", type=Path, help=f"also write the {name}")
     add("--json", action="store_true", help="print times, sizes and notes as JSON")
@@ -75,7 +76,9 @@ def run(args: argparse.Namespace) -> int:
     from dofkit.pipeline import PortraitMode
 
     check_outputs(args)
-    renderer = PortraitMode(mode=args.mode, K=args.layers, max_radius=args.max_radius, space=args.space)
+    renderer = PortraitMode(
+        mode=args.mode, K=args.layers, max_radius=args.max_radius, space=args.space, foreground=args.foreground
+    )
     started = time.perf_counter()
     photo = read_photo(args.photo)
     mask = read_map(args.mask) if args.mask else None
@@ -125,17 +128,20 @@ def write_outputs(args: argparse.Namespace, photo: Photo, portrait: Portrait) ->
     PhotoError
         If there is nothing to put into a file that was asked for; then none is written.
     """
-    from dofkit.maps import write_map
-    from dofkit.photo import PhotoError, write_photo
+    from dofkit.files import PhotoError, write_together
+    from dofkit.maps import encode_map
+    from dofkit.photo import encode_photo
 
     maps = {name: (path, getattr(portrait, name)) for name, path in _maps(args).items()}
     for name, (_, values) in maps.items():
         if values is None:
             raise PhotoError(f"a {portrait.mode} has no {name} to save: use --mode whole-body")
+    contents = {args.output: encode_photo(args.output, portrait.result, bits=photo.bits, opacity=photo.opacity)}
     for name, (path, values) in maps.items():
         kept = _unit_range(values) if name == "depth" and path.suffix.lower() == ".png" else values
-        write_map(path, kept, bits=8 if name in ("mask", "labels") else 16, force=args.force)
-    write_photo(args.output, portrait.result, bits=photo.bits, opacity=photo.opacity, force=args.force)
+        contents[path] = encode_map(path, kept, bits=8 if name in ("mask", "labels") else 16)
+    check_outputs(args)  # somebody may have written there in the meantime
+    write_together(contents)
     return [str(args.output), *(str(path) for path, _ in maps.values())]
 
 

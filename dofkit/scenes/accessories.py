@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hats, glasses and bags: a few solids each, fastened to the head or the joints."""
+"""Hats and bags: a few solids each, fastened to the head or the joints; glasses are in `glasses`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dofkit.scenes.fabrics import fabric_paint
+from dofkit.scenes.glasses import KINDS
 from dofkit.scenes.head import Head
 from dofkit.scenes.palettes import Colour, dim
 from dofkit.scenes.pose import Skeleton
-from dofkit.scenes.solids import Array, Block, Ellipsoid, Loft, Paint, Part, Ring, RoundCone
+from dofkit.scenes.solids import Array, Block, Loft, Part, Ring, RoundCone
 from dofkit.scenes.wardrobe import torso_profile
 
 HATS = ("beanie", "cap", "sun hat", "fedora")
@@ -32,7 +33,7 @@ class Extras:
     def draw(cls, rng: np.random.Generator, *, selfie: bool) -> Extras:
         """Draw hat, glasses and bag; each is worn now and then."""
         hat = str(rng.choice(HATS)) if rng.random() < 0.24 else "none"
-        glasses = str(rng.choice(("round", "square", "dark"))) if rng.random() < 0.30 else "none"
+        glasses = str(rng.choice(KINDS)) if rng.random() < 0.30 else "none"
         bag = str(rng.choice(BAGS)) if rng.random() < (0.15 if selfie else 0.34) else "none"
         return cls(hat, glasses, bag, int(rng.integers(2)))
 
@@ -143,38 +144,6 @@ def _level(head: Head, tilt: float) -> NDArray[np.float64]:
     """A ring's axes around the head's up, tilted back."""
     right, up, front = head.turn
     return np.stack([right, np.cos(tilt) * front + np.sin(tilt) * up, np.cos(tilt) * up - np.sin(tilt) * front])
-
-
-def glasses_parts(extras: Extras, head: Head) -> list[Part]:
-    """Rims, bridge, temples, and dark lenses for sunglasses."""
-    if extras.glasses == "none":
-        return []
-    h, parts = head.half, []
-    place = lambda x, y, z: head.centre + np.array([x, y, z]) * h @ head.turn  # noqa: E731
-    frame = _varnish((0.02, 0.018, 0.017) if extras.glasses != "round" else (0.20, 0.12, 0.05))
-    squash = 0.80 if extras.glasses == "square" else 0.95
-    for side in (-1, 1):
-        rim = Ring(place(side * 0.275, 0.03, 0.80), 0.20 * h, 0.019 * h, head.turn, squash=squash)
-        parts.append(Part(rim, frame))
-        parts.append(
-            Part(
-                RoundCone(place(side * 0.475, 0.08, 0.76), place(side * 0.70, 0.06, -0.05), 0.018 * h, 0.018 * h),
-                frame,
-            )
-        )
-        if extras.glasses == "dark":
-            lens = Ellipsoid(place(side * 0.275, 0.03, 0.795), np.array([0.195, 0.195 * squash, 0.03]) * h, head.turn)
-            parts.append(Part(lens, _varnish((0.012, 0.014, 0.018), 0.9)))
-    parts.append(Part(RoundCone(place(-0.085, 0.06, 0.83), place(0.085, 0.06, 0.83), 0.018 * h, 0.018 * h), frame))
-    return parts
-
-
-def _varnish(colour: Colour, gloss: float = 0.5) -> Paint:
-    def paint(p: Array, normal: Array, pixel: float) -> tuple[Array, tuple[Array, Array], Array]:
-        count = np.ones(p.shape[1], np.float32)
-        return np.outer(count, colour).astype(np.float32), (gloss * count, 0.1 * count), normal
-
-    return paint
 
 
 def bag_parts(extras: Extras, joints: Skeleton, colours: tuple[Colour, ...], curve: float, girth: float) -> list[Part]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dofkit.scenes import hair as hairs
-from dofkit.scenes.accessories import Extras, bag_parts, cup_part, glasses_parts, hat_parts
+from dofkit.scenes.accessories import Extras, bag_parts, cup_part, hat_parts
 from dofkit.scenes.fabrics import fabric_paint
 from dofkit.scenes.head import Features, Head
 from dofkit.scenes.outfit import Outfit
@@ -33,6 +33,7 @@ class Person:
     stance: str
     yaw: float
     hat: bool
+    glasses: str
 
     def axes(self) -> NDArray[np.float64]:
         """The body's right, up and front in the world (rows): it faces the camera at yaw 0."""
@@ -64,15 +65,13 @@ def cast(rng: np.random.Generator, *, selfie: bool, test: bool, stance: str | No
     )
     outfit = _outfit(rng, woman, joints.seated)
     parts = dress(joints, outfit, skin=face.skin, curve=curve, girth=girth, head=Part(head, head.paint))
-    parts += (
-        hat_parts(extras, head, outfit.colours)
-        + glasses_parts(extras, head)
-        + bag_parts(extras, joints, outfit.colours, curve, girth)
-    )
+    parts += hat_parts(extras, head, outfit.colours) + bag_parts(extras, joints, outfit.colours, curve, girth)
     if style is not None:
         parts += hairs.mass(style, head, hair, hat=extras.hat != "none")
     parts += [cup_part(joints, side) for side in (0, 1) if arms[side] == "cup"]
-    return Person(parts, joints, head, style, hair, int(rng.integers(2**31)), stance, yaw, extras.hat != "none")
+    return Person(
+        parts, joints, head, style, hair, int(rng.integers(2**31)), stance, yaw, extras.hat != "none", extras.glasses
+    )
 
 
 def seat(person: Person) -> Person:
@@ -85,7 +84,7 @@ def seat(person: Person) -> Person:
         float(rng.choice((0.01, 0.05))) * s,
         np.eye(3),
     )
-    return replace(person, parts=[Part(solid, fabric_paint(solid, colour, folds=0.06))], style=None)
+    return replace(person, parts=[Part(solid, fabric_paint(solid, colour, folds=0.06))], style=None, glasses="none")
 
 
 def _facing(rng: np.random.Generator, selfie: bool, extras: Extras) -> tuple[float, tuple[float, float, float]]:

@@ -98,6 +98,8 @@ class Mass:
             curtain = _ellipsoid(q, (0, 0.18 + 0.5 * low, -0.20), (0.84 + self.style.curl, 0.45 - 0.62 * low, 0.62))
             cut = np.maximum(z - np.float32(0.10), np.float32(low) - y)
             total = _join(total, np.maximum(curtain, cut), np.float32(0.10))
+            over_ear = _ellipsoid(np.stack([np.abs(q[0]), y, z]), (0.68, -0.02, -0.15), (0.15, 0.27, 0.22))
+            total = np.minimum(total, over_ear)
         if self.style.name == "bun":
             total = np.minimum(total, _ellipsoid(q, tuple(1.12 * np.array(self.style.tie)), (0.30, 0.28, 0.30)))
         return total * np.float32(0.9 * self.head.half)
@@ -129,7 +131,12 @@ def mass(style: Style, head: Head, colour: Colour, *, hat: bool) -> list[Part]:
             streak = noise(turn, 0.08 * q[1], 0.25, power=1.1, seed=14)
         tone = np.clip(0.78 + 0.20 * streak, 0.3, 1.5) * np.clip(1.0 + 0.25 * (q[1] - 0.3), 0.6, 1.1)
         count = np.ones(p.shape[1], np.float32)
-        return np.outer(tone, colour).astype(np.float32), (0.10 * count, 0.2 * count), normal
+        shine = (0.02 + 0.25 * float(np.mean(colour))) * count
+        # Hair lets light through: its underside is lit nearly like its front.
+        under = np.clip(-vec(head.turn[1]).T @ normal, 0, 1)[0]
+        bent = normal + under * vec(0.9 * head.turn[2] + 0.7 * head.turn[1])
+        bent /= np.sqrt(np.einsum("in,in->n", bent, bent)) + np.float32(1e-6)
+        return np.outer(tone * (1 + under), colour).astype(np.float32), (shine * (1 - under), 0.2 * count), bent
 
     return [Part(solid, paint)]
 
@@ -137,6 +144,13 @@ def mass(style: Style, head: Head, colour: Colour, *, hat: bool) -> list[Part]:
 def below_hat(paths: Array) -> NDArray[np.bool_]:
     """Strands whose roots no hat covers."""
     return paths[:, 0, 1] - 0.1 * paths[:, 0, 2] < 0.40
+
+
+def on_face(style: Style, hairline: float, middle: Array) -> NDArray[np.bool_]:
+    """Pieces of strands, by their middles in head coordinates, that would lie loose on brow or cheek."""
+    x, y, z = np.moveaxis(middle, -1, 0)
+    loose = (y < hairline - 0.25) & (y > -0.9) & (z > 0.12) & (np.abs(x) < 0.66)
+    return loose & (not style.fringe)
 
 
 def grow(style: Style, head: Head, rng: np.random.Generator, count: int) -> tuple[Array, Array, Array]:

@@ -215,7 +215,12 @@ class Head:
         t = np.clip((x - 0.11) / 0.37, 0, 1)
         arc = 0.286 + 0.052 * np.sin(np.pi * np.clip(t * 0.85, 0, 1)) ** 1.2 - 0.03 * t**3
         thick = (0.036 * f.brow) * (1 - 0.75 * t**2) + 0.004
-        inside = np.exp(-(((y - arc) / (thick + 0.5 * fine)) ** 4)) * (x > 0.10) * (x < 0.49) * front
+        inside = (
+            np.exp(-(((y - arc) / (thick + 0.5 * fine)) ** 4))
+            * step(x - 0.10, 0.0, 0.02)
+            * step(0.47 - x, 0.0, 0.04)
+            * front
+        )
         streak = 0.85 + 0.25 * noise(x - 1.5 * y, 0.3 * y, 0.12, power=1.2, seed=11)
         _blend(skin, np.asarray(f.hair) * 0.6, np.clip(inside * streak * min(1.0, 0.75 * f.brow), 0, 0.95))
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from dofkit.scenes.camera import Camera
 from dofkit.scenes.casting import Person
+from dofkit.scenes.glasses import wear
 from dofkit.scenes.hair import below_hat, grow
 from dofkit.scenes.layers import Relief, premultiply, shrink, spread
 from dofkit.scenes.light import Light
 from dofkit.scenes.solids import Array, Box
-from dofkit.scenes.strands import draw
+from dofkit.scenes.strands import draw, thicken
 from dofkit.scenes.tracing import Look, Tracer
 
 
@@ -31,10 +32,12 @@ def portray(
     light: Light,
     *,
     detailed: bool = True,
+    smooth: bool = False,
 ) -> list[Relief]:
     """The layers of a person standing at a place of the world, far to near.
 
-    Without `detailed` they are one layer without strands of hair: enough for somebody far away.
+    Without `detailed` they are one layer without strands of hair: enough for somebody far away.  `smooth`
+    antialiases the edges inside them.
     """
     view, axes = camera.scaled(fine), person.axes()
     tracer = Tracer(person.parts, view, place, axes)
@@ -42,13 +45,15 @@ def portray(
     if box is None:
         return []
     window = _aligned(box, person, view, place, axes, fine)
-    body = tracer.look(window, light, front=not detailed)
+    body = tracer.look(window, light, front=not detailed, smooth=detailed and smooth)
     looks = [_Flat(premultiply(body.colour, body.cover), 1 / body.depth, body.cover)]
     depth, cover = body.depth, body.cover
     ahead = tracer.window(front_only=True)
     if ahead is not None and detailed:
-        limbs, depth, cover = _limbs(tracer, body, window, ahead, light)
+        limbs, depth, cover = _limbs(tracer, body, window, ahead, light, smooth)
         looks.append(limbs)
+    if person.glasses != "none" and detailed:
+        looks.append(_Flat(*wear(person.glasses, person.head, view, place, axes, light, window, depth, cover)))
     if person.style is not None and detailed:
         rng = np.random.default_rng(person.seed)
         size = person.head.half * view.focal_pixels / place[2]
@@ -70,8 +75,9 @@ def portray(
             window,
             depth,
             cover,
-            person.style.curl > 0,
+            person.style,
         )
+        behind = thicken(before, behind, 0.11 * size)
         looks.insert(0, _Flat(behind.colour, behind.inverse, behind.weight))
         looks.append(_Flat(before.colour, before.inverse, before.weight))
     return [relief for look in looks if (relief := _relief(*look, window, fine)) is not None]
@@ -85,7 +91,9 @@ class _Flat(NamedTuple):
     weight: Array
 
 
-def _limbs(tracer: Tracer, body: Look, window: Box, ahead: Box, light: Light) -> tuple[_Flat, Array, Array]:
+def _limbs(
+    tracer: Tracer, body: Look, window: Box, ahead: Box, light: Light, smooth: bool
+) -> tuple[_Flat, Array, Array]:
     """What the limbs in front add to a body, and depth and coverage of both together."""
     y, x = (
         slice(max(f.start, w.start), max(min(f.stop, w.stop), f.start, w.start))
@@ -95,7 +103,7 @@ def _limbs(tracer: Tracer, body: Look, window: Box, ahead: Box, light: Light) ->
         slice(y.start - window[0].start, y.stop - window[0].start),
         slice(x.start - window[1].start, x.stop - window[1].start),
     )
-    whole, behind = tracer.look((y, x), light, front=True), body.cover[inner]
+    whole, behind = tracer.look((y, x), light, front=True, smooth=smooth), body.cover[inner]
     nearer = np.clip((body.depth[inner] - whole.depth) / 0.02 - 0.8, 0, 1) * whole.cover
     # Along the body's own outline the limb fills what the body leaves open.
     share = np.maximum(nearer, (whole.cover - behind) / np.maximum(1 - behind, 1e-3)).clip(0, 1)

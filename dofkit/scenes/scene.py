@@ -29,6 +29,7 @@ Array = NDArray[np.floating]
 VERSION = 1
 SPLITS = {"train": 0, "validation": 1, "test": 2}
 KINDS = ("selfie", "whole-body")
+_SMOOTH = 200  # pixels of height from which edges inside a person are worth antialiasing
 
 
 class SceneError(ValueError):
@@ -187,7 +188,7 @@ def portrait_scene(seed: int, size: int | tuple[int, int], kind: str = "selfie",
     portrait = [
         layer
         for person, place in sorted(zip(people, places, strict=True), key=lambda pair: -pair[1][2])
-        for layer in portray(person, camera, fine, place, light)
+        for layer in portray(person, camera, fine, place, light, smooth=height >= _SMOOTH)
     ]
     around += [
         layer

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dofkit.scenes.camera import Camera
-from dofkit.scenes.hair import SKULL
+from dofkit.scenes.hair import SKULL, Style, on_face
 from dofkit.scenes.head import Head
 from dofkit.scenes.layers import LINEAR, premultiply
 from dofkit.scenes.light import Light
 from dofkit.scenes.palettes import Colour
 from dofkit.scenes.solids import Array
+
+_PIECES = 4  # of a segment that goes into the body, so that it ends there
 
 
 @dataclass(frozen=True)
@@ -40,19 +42,14 @@ def draw(
     window: tuple[slice, slice],
     depth: Array,
     cover: Array,
-    curled: bool,
+    style: Style,
 ) -> tuple[Strands, Strands]:
     """Draw strands on a window of the fine canvas: those before the body, and those behind it."""
     body = paths.astype(float) * head.half @ head.turn + head.centre
     seen = camera.project(place + body @ turn)
     seen[..., :2] -= [window[1].start, window[0].start]
-    a, b = seen[:, :-1], seen[:, 1:]
-    middle = 0.5 * (a + b)
-    shades = _shade(paths, body, tint, colour, light, turn, head, curled)
     rows, columns = depth.shape
-    x = np.clip(np.round(middle[..., 0]).astype(int), 0, columns - 1)
-    y = np.clip(np.round(middle[..., 1]).astype(int), 0, rows - 1)
-    hidden = (middle[..., 2] > depth[y, x] + 0.012) & (cover[y, x] > 0.3)
+    middle = 0.5 * (seen[:, :-1] + seen[:, 1:])
     t = np.linspace(0, 1, paths.shape[1] - 1)
     thick = (
         width[:, None]
@@ -62,12 +59,48 @@ def draw(
         * (1.05 - 0.75 * t**2)
         * np.minimum(1, 0.45 + 2.5 * t)
     )
+    shades = _shade(paths, body, tint, colour, light, turn, head, style.curl > 0)
+    kept = ~on_face(style, head.face.hairline, 0.5 * (paths[:, :-1] + paths[:, 1:]))
+    a, b, thick, shades = seen[:, :-1][kept], seen[:, 1:][kept], thick[kept], shades[kept]
+    begins, ends = _hidden(a, depth, cover), _hidden(b, depth, cover)
+    a, b, of = _split(a, b, np.where(begins != ends, _PIECES, 1))
+    middle, thick, shades = 0.5 * (a + b), thick[of], shades[of]
+    hidden = _hidden(middle, depth, cover)
     inside = (a[..., 0].clip(-50) > -50) & (a[..., 0] < columns + 50) & (a[..., 1] > -50) & (a[..., 1] < rows + 50)
     drawn = []
     base = [int(v) for v in shades.reshape(-1, 3).mean(0)]
     for chosen in (~hidden & inside, hidden & inside):
         drawn.append(_ink(a, b, middle, shades, thick, chosen, depth.shape, base))
     return drawn[0], drawn[1]
+
+
+def _hidden(seen: NDArray[np.float64], depth: Array, cover: Array) -> NDArray[np.bool_]:
+    """Which points (M, 3) of the window the body hides; a strand may sink into it a little."""
+    x = np.clip(np.round(seen[:, 0]).astype(int), 0, depth.shape[1] - 1)
+    y = np.clip(np.round(seen[:, 1]).astype(int), 0, depth.shape[0] - 1)
+    return (seen[:, 2] > depth[y, x] + 0.012) & (cover[y, x] > 0.3)
+
+
+def _split(
+    a: NDArray[np.float64], b: NDArray[np.float64], pieces: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
+    """Cut segments (M, 3) into so many pieces each: their ends, and which segment each is of."""
+    of = np.repeat(np.arange(len(a)), pieces)
+    first = np.arange(len(of)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    span = (b - a)[of] / pieces[of, None]
+    start = a[of] + first[:, None] * span
+    return start, start + span, of
+
+
+def thicken(before: Strands, behind: Strands, reach: float) -> Strands:
+    """Strands behind the body with the volume of the hair under them: it is closed where it is dense."""
+    reach = max(reach, 0.6)
+    layers = before.colour + (1 - before.colour[..., 3:]) * behind.colour
+    mean = cv2.GaussianBlur(layers, (0, 0), reach)
+    dense = np.clip((mean[..., 3] - 0.60) / 0.14, 0, 1)
+    shade = np.float32(0.8) * mean[..., :3] / np.maximum(mean[..., 3:], np.float32(1e-3))
+    colour = behind.colour + (1 - behind.colour[..., 3:]) * premultiply(shade, dense)
+    return Strands(colour, behind.inverse, behind.weight)
 
 
 def _shade(

@@ -26,6 +26,7 @@ _ROOM = 2.5  # metres behind the nearest part where a ray gives up
 _HURRY = np.float32(1.8)
 _DEEP = 4.0  # pixels inside a surface that are too many
 _SMALLEST = 0.7  # pixels: thinner parts, such as fingers far away, are left out
+_STEP = 0.08  # of the square root of linear colour: what is an edge
 _EPSILON = np.float32(0.003)  # metres, for normals
 _HOLLOWS = (0.035, 0.13)  # metres: how far ambient occlusion looks
 
@@ -89,8 +90,8 @@ class Tracer:
             slice(min(c.start for c in columns), max(c.stop for c in columns)),
         )
 
-    def look(self, window: Box, light: Light, *, front: bool) -> Look:
-        """Trace and light a window, with or without the parts that lie in front."""
+    def look(self, window: Box, light: Light, *, front: bool, smooth: bool = False) -> Look:
+        """Trace and light a window, with or without the parts that lie in front; `smooth` its inner edges."""
         rows, columns = window[0].stop - window[0].start, window[1].stop - window[1].start
         parts = [(part, _inside(box, window), near) for part, box, near in self.parts if front or not part.front]
         world = self.camera.rays(window[0].start, window[1].start, rows, columns)
@@ -102,6 +103,9 @@ class Tracer:
         if seen.size:
             way, far = np.ascontiguousarray(rays[..., seen]), depth[seen]
             colour[seen] = self._light(_Field(parts, seen, columns), way, far, light)
+        if smooth and seen.size:
+            edges = np.flatnonzero(_steps(colour, cover, columns))
+            self._soften(colour, parts, rays, columns, edges, depth, light)
         depth[cover <= 0] = FAR
         return Look(colour.reshape(rows, columns, 3), cover.reshape(rows, columns), depth.reshape(rows, columns))
 
@@ -119,7 +123,7 @@ class Tracer:
         scout = (y[:, None] * columns + x[None]).reshape(-1)
         first = cv2.erode(near, np.ones((_BLOCK + 1, _BLOCK + 1), np.uint8))[np.ix_(y, x)].reshape(-1)
         reach = 0.75 * _BLOCK
-        _, gap, ahead = self._march(parts, rays, columns, scout, first, _SCOUTING, reach=reach)
+        _, gap, ahead = self._march(parts, rays[:, scout], columns, scout, first, _SCOUTING, reach=reach)
         limit = np.min(first, initial=FAR) + _ROOM
         start = np.where((gap <= reach) | (ahead < limit), ahead, FAR).reshape(len(y), len(x))
         start = np.repeat(np.repeat(start, _BLOCK, 0)[:rows], _BLOCK, 1)[:, :columns].reshape(-1)
@@ -127,6 +131,22 @@ class Tracer:
         # Who still creeps along a surface after all these steps has met it.
         miss[(miss < 0.5) & (np.abs(ahead - found) < 1e-3)] = -0.5
         return found, miss
+
+    def _soften(
+        self, colour: Array, parts: list, rays: Array, columns: int, edges: NDArray[np.intp], depth: Array, light: Light
+    ) -> None:
+        """Light pixels on inner edges again, as the mean of four rays each."""
+        near = cv2.erode(depth.reshape(-1, columns), np.ones((3, 3), np.uint8)).reshape(-1)[edges] - np.float32(0.015)
+        axes = (self.camera.axes[:2] @ self.turn.T / self.camera.focal_pixels).astype(np.float32)
+        shifts = np.array([(-1, -3), (3, -1), (1, 3), (-3, 1)], np.float32) / 8
+        way = np.concatenate([rays[:, edges] + vec(shift @ axes) for shift in shifts], 1)
+        pixels = np.tile(edges, 4)
+        far, miss, _ = self._march(parts, way, columns, pixels, np.tile(near, 4), _ROUNDS, reach=-0.5)
+        lit = self._light(_Field(parts, pixels, columns), way, far, light)
+        share = np.clip(0.5 - miss, 0, 1).reshape(4, -1, 1)
+        mass = share.sum(0)
+        mean = (lit.reshape(4, -1, 3) * share).sum(0) / np.maximum(mass, 1e-6)
+        colour[edges] = np.where(mass > 0.5, mean, colour[edges])
 
     def _march(
         self,
@@ -139,7 +159,7 @@ class Tracer:
         *,
         reach: float,
     ) -> tuple[Array, Array, Array]:
-        """Walk some pixels' rays until a surface is within `reach` pixels.
+        """Walk the rays (3, N) of some pixels (N,) until a surface is within `reach` pixels.
 
         Returns the depth of the closest approach, its distance in pixels, and the depth walked to.
         """
@@ -151,7 +171,7 @@ class Tracer:
         for steps in rounds:
             if not active.size:
                 break
-            field, way = _Field(parts, pixels[active], columns), rays[:, pixels[active]]
+            field, way = _Field(parts, pixels[active], columns), rays[:, active]
             here, top, at = depth[active], best[active], found[active]
             pace = 1 / np.sqrt(np.einsum("in,in->n", way, way))
             for _ in range(steps):
@@ -235,6 +255,18 @@ class _Field:
                 joined -= mix * mix * np.float32(0.25 / part.blend)
             total[:, rows] = joined
         return total
+
+
+def _steps(colour: Array, cover: Array, columns: int) -> NDArray[np.bool_]:
+    """Pixels inside a body whose colour steps to a neighbour's."""
+    tone, inside = np.sqrt(np.maximum(colour, 0)).reshape(-1, columns, 3), (cover > 0).reshape(-1, columns)
+    found = np.zeros(inside.shape, bool)
+    for axis in (0, 1):
+        a, b = (slice(None, -1), slice(1, None)) if axis == 0 else (np.s_[:, :-1], np.s_[:, 1:])
+        step = (np.abs(tone[a] - tone[b]).max(-1) > _STEP) & inside[a] & inside[b]
+        found[a] |= step
+        found[b] |= step
+    return found.reshape(-1)
 
 
 def _inside(box: Box, window: Box) -> Box:

@@ -42,7 +42,7 @@ def _compare(name: str, shape: tuple[int, int]) -> list[dict[str, Any]]:
     alpha = matting.matte(image, m)
     radii = render.layer_radii(model.labels, m, model.count, render.WHOLE_BODY_RADIUS * max(shape))
     stages = {
-        "layers": (lambda: _port_layers(z), lambda: PortraitMode()._labels(z)),
+        "layers": (lambda: _port_layers(z), lambda: PortraitMode()._layers(z)),
         "matte": (lambda: whole_picture_matte(image, known), lambda: matting.matte(image, m)),
         "blur": (
             lambda: blur_everything(image, alpha, model.labels, radii, feather),
