@@ -25,7 +25,7 @@ BAND, BAND_SIDE = 10.0, 500.0
 SOLVE_SIDE = 640
 
 #: K of KNN matting, and the weight of the position (in units of the long side) against colour in [0, 1].
-_K, _PLACE = 7, 0.5
+_K, _PLACE = 5, 0.5
 
 #: A neighbour may be this much farther than the nearest one (as a share): a third of the time, the same matte.
 _SLACK = 1.0
@@ -85,23 +85,25 @@ def matte(image: np.ndarray, m: np.ndarray, *, band: float | None = None, solve_
     (H, W) float32 in [0, 1], exactly 1 inside and 0 outside the band.
     """
     band = band_width(m.shape) if band is None else band
-    known = trimap(m, band)
-    if not ((known == 1).any() and (known == 0).any()):
-        return m.astype(np.float32)
     reduction = min(1.0, solve_side / max(m.shape))
-    if reduction == 1.0:
-        return knn_matte(image, known, m, trust=_trust(m, band))
-    size = tuple(max(1, round(side * reduction)) for side in m.shape[::-1])
-    small, small_m = (cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (image, m))
-    small_known = trimap(small_m, band * reduction)
-    if not ((small_known == 1).any() and (small_known == 0).any()):  # someone far away: few pixels, solved as they are
-        return knn_matte(image, known, m, trust=_trust(m, band))
-    coarse = knn_matte(small, small_known, small_m, trust=_trust(small_m, band * reduction))
-    return np.where(known == 0.5, guided_upsample(coarse, small, image), known)
+    if reduction < 1:
+        size = tuple(max(1, round(side * reduction)) for side in m.shape[::-1])
+        small, small_m = (cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (image, m))
+        coarse = _trusting_matte(small, small_m, band * reduction)
+        if coarse is not None:
+            known = trimap(m, band)
+            return np.where(known == 0.5, guided_upsample(coarse, small, image), known)
+    alpha = _trusting_matte(image, m, band)
+    return m.astype(np.float32) if alpha is None else alpha
 
 
-def _trust(m: np.ndarray, band: float) -> np.ndarray:
-    return _TRUST * np.minimum(boundary_distance(m) / band, 1.0) ** _GROWTH
+def _trusting_matte(image: np.ndarray, m: np.ndarray, band: float) -> np.ndarray | None:
+    """KNN matte that trusts the mask away from its boundary; None if the band leaves no known person or background."""
+    distance = boundary_distance(m)
+    known = np.where(distance > band, m > 0.5, np.float32(0.5)).astype(np.float32)
+    if not ((known == 1).any() and (known == 0).any()):
+        return None
+    return knn_matte(image, known, m, trust=_TRUST * np.minimum(distance / band, 1.0) ** _GROWTH)
 
 
 def knn_matte(
@@ -148,7 +150,7 @@ def _affinity(image: np.ndarray, pixels: np.ndarray, free: np.ndarray) -> csr_ar
     height, width = image.shape[:2]
     place = np.stack([pixels // width, pixels % width], 1) * np.float32(_PLACE / max(height, width))
     feature = np.concatenate([image.reshape(-1, 3)[pixels], place], 1).astype(np.float32)
-    _, nearest = cKDTree(feature).query(feature[free], k=min(_K + 1, len(pixels)), eps=_SLACK)
+    _, nearest = cKDTree(feature, balanced_tree=False).query(feature[free], k=min(_K + 1, len(pixels)), eps=_SLACK)
     nearest = nearest[:, 1:]  # the first is the pixel itself
     i, j = np.repeat(np.flatnonzero(free), nearest.shape[1]), nearest.ravel()
     one_way = coo_array((np.ones(i.size), (i, j)), shape=(len(pixels),) * 2).tocsr()
@@ -169,7 +171,7 @@ def _solve(
 
 
 def conjugate_gradients(
-    a: sparray, b: np.ndarray, x: np.ndarray, diagonal: np.ndarray, *, rtol: float = 1e-4, steps: int = 500
+    a: sparray, b: np.ndarray, x: np.ndarray, diagonal: np.ndarray, *, rtol: float = 1e-3, steps: int = 500
 ) -> np.ndarray:
     """Solve a x = b for a symmetric positive definite matrix, preconditioned by its diagonal, started at ``x``.
 
