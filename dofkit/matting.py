@@ -27,7 +27,7 @@ SOLVE_SIDE = 640
 #: K of KNN matting, and the weight of the position (in units of the long side) against colour in [0, 1].
 _K, _PLACE = 5, 0.5
 
-#: A neighbour may be this much farther than the nearest one (as a share): a third of the time, the same matte.
+#: A neighbour may be this much farther than the nearest one (as a share): a faster search, the same errors.
 _SLACK = 1.0
 
 #: How fast trust in the mask grows across the band: (distance / band)^4, from nothing at its boundary to as much as all

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read and write photographs; sRGB to linear light and back.
+"""Read and write photographs.
 
-    IEC 61966-2-1:  linear = v / 12.92                      v <= 0.04045
-                             ((v + 0.055) / 1.055) ^ 2.4    otherwise
-
-Everything in this kit sees a photograph as float32 sRGB in [0, 1], upright. Single-channel files (masks,
-depths, mattes) are read and checked in `dofkit.maps`; its functions can be imported from here as well.
+Everything in this kit sees a photograph as float32 sRGB in [0, 1], upright. Single-channel files (masks, depths,
+mattes) are read and checked in `dofkit.maps`; colour is the business of `dofkit.colour`.
 """
 
 from __future__ import annotations

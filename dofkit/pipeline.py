@@ -127,8 +127,9 @@ class PortraitMode:
         clock = _Clock(progress)
         image = check_image(photo.image if isinstance(photo, Photo) else photo)
         largest = self.max_radius
-        if largest is not None and largest > max(image.shape):
-            raise PhotoError(f"the largest blur radius, {largest} px, is wider than the picture, {max(image.shape)} px")
+        side = max(image.shape[:2])
+        if largest is not None and largest > side:
+            raise PhotoError(f"the largest blur radius, {largest} px, is wider than the picture, {side} px")
         with clock("mask"):
             m, messages = self._mask(image, mask)
         mode = self._mode(m, depth)

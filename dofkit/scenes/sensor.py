@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dofkit.colour import linear_to_srgb
+
 Array = NDArray[np.floating]
 
 
@@ -22,9 +24,7 @@ def develop(radiance: Array) -> Array:
     >>> develop(np.array([0.0, 0.5, 100.0], np.float32)).round(3).tolist()
     [0.0, 0.7350000143051147, 1.0]
     """
-    light = np.clip(np.asarray(radiance, np.float32), 0, 1)
-    curve = 1.055 * np.maximum(light, np.float32(1e-6)) ** (1 / 2.4) - 0.055
-    return np.where(light <= 0.0031308, 12.92 * light, curve).astype(np.float32)
+    return linear_to_srgb(np.clip(np.asarray(radiance, np.float32), 0, 1))
 
 
 def expose(radiance: Array, rng: np.random.Generator, *, noise: float, quality: int) -> Array:
