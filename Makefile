@@ -11,7 +11,7 @@ LIMIT  ?= 1800
 TRIAL  := DOFKIT_FIGURES="$(CURDIR)/build/figures"
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test test-unit test-notebooks lab lint bench clean distclean
+.PHONY: help install reproduce test test-unit test-notebooks lab lint bench weights clean distclean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -48,6 +48,11 @@ lint: $(STAMP) ## check style and types
 
 bench: $(STAMP) ## measure speed and memory against the plain version (minutes)
 	@$(BIN) -m tests.benchmarks
+
+weights: $(STAMP) ## train the shipped weights and Table 1 anew (hours): make weights DATA=/path/to/data
+	@$(BIN) -m dofkit train segmentation --profile full --data-root "$(DATA)" --out trained/segmentation
+	@$(BIN) -m dofkit train table1 --profile full --data-root "$(DATA)" --out trained/table1
+	@cp trained/segmentation/segmentation* trained/table1/table1.json dofkit/weights/
 
 clean: ## remove what tests and runs have made, but not .venv
 	rm -rf build dist dofkit.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

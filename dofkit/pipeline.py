@@ -21,12 +21,13 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 
-from dofkit import coarse, layers, matting, render
+from dofkit import layers, matting, render
+from dofkit.coarse import Mode, lower_is_nearer
 from dofkit.colour import linear_to_srgb, srgb_to_linear
 from dofkit.maps import check_depth, check_mask
 from dofkit.photo import Photo, PhotoError
+from dofkit.segmentation import Segmentation, check_guess, segmenter
 
-Mode = Literal["auto", "selfie", "whole-body"]
 Space = Literal["srgb", "linear"]
 
 STAGES = ("mask", "depth", "matte", "layers", "blur")
@@ -42,6 +43,7 @@ class Portrait:
     Attributes
     ----------
     image : (H, W, 3) float32 sRGB in [0, 1], the photograph I.
+    coarse : (H, W) float32 in [0, 1], the person before the SPN; the mask itself where one was given.
     mask : (H, W) float32 in [0, 1], the person m before matting.
     depth : (H, W) float32, z, larger = farther, no unit; None for a selfie without depth.
     alpha : (H, W) float32 in [0, 1], the matte.
@@ -54,6 +56,7 @@ class Portrait:
     """
 
     image: np.ndarray
+    coarse: np.ndarray
     mask: np.ndarray
     depth: np.ndarray | None
     alpha: np.ndarray
@@ -73,6 +76,7 @@ class PortraitMode:
     ----------
     mode : "selfie" blurs the whole background once (Eq. 4); "whole-body" by depth (Eq. 10); "auto" decides by the mask,
         and takes the depth into account where one is given.
+    coarse : where the person comes from: "network", "graphcut" or "transformers:MODEL", as `segmenter` takes it.
     K, lambda_ : layers and smoothness of Eq. 7.
     max_radius : radius of the farthest blur in pixels; default 1.0 % (whole body) or 1.6 % (selfie) of the long side.
     space : "srgb" blurs the encoded values, as the authors' pictures show; "linear" blurs light, as a lens does.
@@ -82,6 +86,7 @@ class PortraitMode:
     """
 
     mode: Mode = "auto"
+    coarse: str = "network"
     K: int = 6
     lambda_: float = 10.0
     max_radius: float | None = None
@@ -95,6 +100,7 @@ class PortraitMode:
         for name, kind in (("mode", Mode), ("space", Space)):
             if getattr(self, name) not in get_args(kind):
                 raise PhotoError(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(get_args(kind))}")
+        check_guess(self.coarse)
         if self.K not in range(1, 33):
             raise PhotoError(f"the number of layers is {self.K}: choose a whole number from 1 to 32")
         if not (np.isfinite(self.lambda_) and self.lambda_ >= 0):
@@ -115,7 +121,7 @@ class PortraitMode:
         Parameters
         ----------
         photo : (H, W, 3) float32 sRGB in [0, 1], or what ``read_photo`` returned.
-        mask : (h, w) in [0, 1], the person; default the kit's own first guess.
+        mask : (h, w) in [0, 1], the person; default what the SPN finds.
         depth : (h, w) larger = farther, any unit; default "lower in the picture is nearer".
         progress : called with the name of each stage as it starts.
 
@@ -131,7 +137,8 @@ class PortraitMode:
         if largest is not None and largest > side:
             raise PhotoError(f"the largest blur radius, {largest} px, is wider than the picture, {side} px")
         with clock("mask"):
-            m, messages = self._mask(image, mask)
+            found = self._mask(image, mask)
+        m = found.mask
         mode = self._mode(m, depth)
         layered = mode == "whole-body" and self.depth
         with clock("depth"):
@@ -143,15 +150,17 @@ class PortraitMode:
         with clock("blur"):
             radii, result = self._blur(image, m, alpha, split, mode)
         full = None if split is None else cv2.resize(split.labels, m.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        return Portrait(image, m, z, alpha, full, radii, result, mode, clock.times, messages)
+        messages = (found.message,) if found.message else ()
+        return Portrait(image, found.coarse, m, z, alpha, full, radii, result, mode, clock.times, messages)
 
-    def _mask(self, image: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, tuple[str, ...]]:
+    def _mask(self, image: np.ndarray, mask: np.ndarray | None) -> Segmentation:
         if mask is not None:
-            return check_mask(mask, image.shape[:2]), ()
-        guess = coarse.grabcut_mask(image, self.mode)
-        if not 0.001 < (guess.mask > 0.5).mean() < 0.999:
+            given = check_mask(mask, image.shape[:2])
+            return Segmentation(given, given, "")
+        found = segmenter(self.coarse, self.mode)(image)
+        if not 0.001 < (found.mask > 0.5).mean() < 0.999:
             raise PhotoError("no person was found in this photograph: give a mask of your own")
-        return guess.mask, (guess.message,)
+        return found
 
     def _mode(self, m: np.ndarray, depth: np.ndarray | None) -> str:
         if self.mode != "auto":
@@ -159,7 +168,7 @@ class PortraitMode:
         return "whole-body" if depth is not None else mode_of(m)
 
     def _depth(self, m: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
-        return coarse.lower_is_nearer(m) if depth is None else check_depth(depth, m.shape)
+        return lower_is_nearer(m) if depth is None else check_depth(depth, m.shape)
 
     def _layers(self, z: np.ndarray) -> layers.Layers:
         reduction = min(1.0, _LAYER_SIDE / max(z.shape))

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The first guess: a face is found, a person is cut out, lower is nearer."""
 
+import subprocess
+import sys
+
 import cv2
 import matplotlib.cbook
 import numpy as np
@@ -133,3 +136,9 @@ def test_lower_is_nearer_of_nobody_and_everybody(mask):
     assert depth.shape == mask.shape
     assert depth.min() >= 0
     assert depth.max() <= 1
+
+
+def test_the_first_guess_needs_no_torch():
+    asked = "import sys, dofkit.coarse; print('torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"

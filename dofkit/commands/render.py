@@ -42,9 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--method", choices=("crf",), default="crf", help="the renderer (default: %(default)s)")
     add(
         "--coarse",
-        choices=("graphcut",),
-        default="graphcut",
-        help="where the person comes from without --mask (default: %(default)s)",
+        metavar="GUESS",
+        default="network",
+        help="where the person comes from without --mask: network, graphcut or transformers:MODEL, a folder or name "
+        "(default: %(default)s)",
     )
     add("--mask", metavar="FILE", type=Path, help="the person, white on black, instead of an estimate")
     add("--depth", metavar="FILE", type=Path, help="depth, also float TIFF or .npy, instead of an estimate")
@@ -77,7 +78,12 @@ def run(args: argparse.Namespace) -> int:
 
     check_outputs(args)
     renderer = PortraitMode(
-        mode=args.mode, K=args.layers, max_radius=args.max_radius, space=args.space, foreground=args.foreground
+        mode=args.mode,
+        coarse=args.coarse,
+        K=args.layers,
+        max_radius=args.max_radius,
+        space=args.space,
+        foreground=args.foreground,
     )
     started = time.perf_counter()
     photo = read_photo(args.photo)

@@ -22,12 +22,14 @@ from dofkit.datasets.folders import folder
 from dofkit.datasets.item import DataError, Dataset, Item, data_folder
 from dofkit.datasets.scene_cache import scenes
 from dofkit.datasets.selfie import selfie
+from dofkit.datasets.variation import beside_person, vary
 
 __all__ = [
     "DataError",
     "Dataset",
     "Item",
     "augment",
+    "beside_person",
     "ccp",
     "data_folder",
     "diw",
@@ -35,4 +37,5 @@ __all__ = [
     "resize",
     "scenes",
     "selfie",
+    "vary",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,17 @@ KNOWN_SUFFIXES = ("", "_mask", "-mask", ".mask", "_seg", "-seg", "-profile", "_m
 """What data sets append to a photograph's stem; the error message names one that would have matched."""
 
 Larger = Literal["farther", "nearer"]
-_Key = tuple[Path, Path | None, Path | None]
+
+
+class _Key(NamedTuple):
+    """The files of one photograph; its text is the photograph's name."""
+
+    image: Path
+    mask: Path | None
+    depth: Path | None
+
+    def __str__(self) -> str:
+        return self.image.stem
 
 
 def folder(images: PathLike, masks: PathLike | None = None, *, suffix: str = "", threshold: float = 0.5,
@@ -89,7 +99,7 @@ def folder(images: PathLike, masks: PathLike | None = None, *, suffix: str = "",
     if not names:
         raise DataError(f"no photograph in {images}: looked for {', '.join(IMAGES)}")
     masks_of, depths_of = maps.get("mask", {}), maps.get("depth", {})
-    keys = [(photos[stem], masks_of.get(stem), depths_of.get(stem)) for stem in names]
+    keys = [_Key(photos[stem], masks_of.get(stem), depths_of.get(stem)) for stem in names]
     reader = partial(_read, threshold=threshold, larger_is=larger_is)
     return Dataset(f"folder {Path(images).name}", keys, reader, counts)
 

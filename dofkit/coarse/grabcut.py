@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The first guess without networks: graph cut for the mask m, "lower is nearer" for the depth z.
+"""The first mask without networks: graph cut from a face.
 
     m = argmin_m  sum_i -log p(I_i | colours of m_i)  +  gamma sum_ij [m_i != m_j] exp(-beta |I_i - I_j|^2)
 
@@ -104,39 +104,6 @@ def grabcut_mask(image: np.ndarray, mode: Mode = "auto") -> CoarseMask:
     mask = guided_upsample(small_mask, small.astype(np.float32) / 255, image, radius=4)
     mask = np.clip(2 * mask - 0.5, 0, 1)  # edges of the mask move onto edges of the photograph, and stay hard
     return CoarseMask(mask, message, face)
-
-
-def lower_is_nearer(mask: np.ndarray) -> np.ndarray:
-    """Guess depth from height in the picture: lower is nearer, and the person stands where the feet are.
-
-    Parameters
-    ----------
-    mask : ndarray, (H, W)
-        The person, in [0, 1].
-
-    Returns
-    -------
-    ndarray, (H, W) float32
-        In [0, 1], larger is farther; the background falls from 1 in the top row to 0 in the bottom row.
-
-    Examples
-    --------
-    >>> lower_is_nearer(np.array([[0, 0], [0, 1], [0, 1], [0, 0], [0, 0]]))
-    array([[1.  , 1.  ],
-           [0.75, 0.5 ],
-           [0.5 , 0.5 ],
-           [0.25, 0.25],
-           [0.  , 0.  ]], dtype=float32)
-    """
-    height, width = mask.shape
-    ground = np.linspace(1, 0, height, dtype=np.float32) if height > 1 else np.ones(1, np.float32)
-    depth = np.repeat(ground[:, None], width, axis=1)
-    person = np.asarray(mask) > 0.5
-    if person.any():
-        _, _, stats, _ = cv2.connectedComponentsWithStats(person.astype(np.uint8))
-        largest = stats[1 + np.argmax(stats[1:, cv2.CC_STAT_AREA])]  # a speck in the mask is no foot
-        depth[person] = ground[largest[cv2.CC_STAT_TOP] + largest[cv2.CC_STAT_HEIGHT] - 1]
-    return depth
 
 
 def body_outline(shape: tuple[int, int], face: tuple[float, float, float], body: str, *,

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Train the networks: on scenes in minutes, or on the real data sets, as the weights that come with the kit were."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dofkit.recipes.making import Stage
+    from dofkit.training import Progress
+
+HELP = "train a network"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `dofkit train`."""
+    add = parser.add_argument
+    add(
+        "target",
+        choices=("segmentation", "table1"),
+        help="segmentation: the coarse network and the SPN; table1: the rows of Table 1, small, each from three seeds",
+    )
+    add(
+        "--profile",
+        choices=("quick", "full", "paper"),
+        default="quick",
+        help="quick: minutes, on scenes; full: hours, on real data, what the kit's own weights are; "
+        "paper: the paper's sizes, for a GPU (default: %(default)s)",
+    )
+    add("--data-root", metavar="DIR", type=Path, help="where selfie/ and ccp/ lie (default: DOFKIT_DATA)")
+    add("--out", metavar="DIR", type=Path, required=True, help="a folder for checkpoints, curves and weights")
+    add("--seed", type=int, default=0, help="of parameters and batches (default: %(default)s)")
+    add("--devices", metavar="N", type=int, default=1, help="processes that share each batch (default: %(default)s)")
+    add("--vgg16", metavar="FILE", type=Path, help="torchvision's VGG-16 weights to start from (profile paper)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, or go on where an interrupted run of the same options stopped; returns the exit code."""
+    from dofkit.engines import TrainingError, fabric, local
+    from dofkit.recipes.making import make_segmentation
+    from dofkit.recipes.table1 import make_table1
+
+    if args.target == "table1" and (args.profile == "paper" or args.devices != 1 or args.vgg16 or args.seed):
+        raise TrainingError("table1 has the profiles quick and full, its own seeds, and runs on one device")
+    if not 0 <= args.seed < 2**63:
+        raise TrainingError(f"the seed is {args.seed}: choose a whole number from 0 to {2**63 - 1}")
+    engine = local(precision="auto") if args.devices == 1 else fabric(args.devices, precision="auto")
+    show = stages(shown=engine.main)
+    if args.target == "table1":
+        report = make_table1(args.profile, args.out, engine=engine, stage=show, root=args.data_root)["iou"]
+    else:
+        report = make_segmentation(args.profile, args.out, engine=engine, stage=show, root=args.data_root,
+                                   seed=args.seed, vgg16=args.vgg16).get("test")
+    if engine.main:
+        print(json.dumps(report, indent=1, ensure_ascii=False))
+    return 0
+
+
+def stages(*, shown: bool) -> Stage:
+    """Announce each stage on standard error, with a bar of its steps, loss and last validation at a terminal."""
+
+    @contextmanager
+    def stage(name: str) -> Iterator[Progress | None]:
+        if not shown:
+            yield None
+            return
+        print(f"dofkit: {name}", file=sys.stderr)
+        with step_bar(name) as progress:
+            yield progress
+
+    return stage
+
+
+@contextmanager
+def step_bar(name: str) -> Iterator[Progress]:
+    """A bar over the steps of a training; without a terminal, a line for each validation."""
+    from tqdm import tqdm
+
+    with tqdm(desc=name, unit="step", disable=not sys.stderr.isatty(), leave=True) as bar:
+
+        def progress(step: int, steps: int, loss: float, validation: float | None) -> None:
+            bar.total = steps
+            bar.update(step - bar.n)
+            if validation is None:
+                return
+            bar.set_postfix(loss=f"{loss:.3f}", validation=f"{validation:.4f}")
+            if bar.disable:
+                print(f"dofkit: {name}, step {step} of {steps}: validation {validation:.4f}", file=sys.stderr)
+
+        yield progress
