@@ -118,6 +118,8 @@ def _readable(photographs: Dataset) -> Iterator[tuple[str, Item | Exception]]:
     for index, key in enumerate(photographs.keys):
         try:
             item = photographs[index]
+            if item.mask is None:
+                raise DataError(f"{item.name} has no mask to compare with")
             yield item.name, item
         except (DataError, PhotoError, OSError) as error:
             yield str(key), error

@@ -24,6 +24,7 @@ import numpy as np
 from dofkit import layers, matting, render
 from dofkit.coarse import Mode, lower_is_nearer
 from dofkit.colour import linear_to_srgb, srgb_to_linear
+from dofkit.faces import find_face
 from dofkit.maps import check_depth, check_mask
 from dofkit.photo import Photo, PhotoError
 from dofkit.segmentation import Segmentation, check_guess, segmenter
@@ -76,7 +77,7 @@ class PortraitMode:
     ----------
     mode : "selfie" blurs the whole background once (Eq. 4); "whole-body" by depth (Eq. 10); "auto" decides by the mask,
         and takes the depth into account where one is given.
-    coarse : where the person comes from: "network", "graphcut" or "transformers:MODEL", as `segmenter` takes it.
+    coarse : where the person comes from: "graphcut", "network" or "transformers:MODEL", as `segmenter` takes it.
     K, lambda_ : layers and smoothness of Eq. 7.
     max_radius : radius of the farthest blur in pixels; default 1.0 % (whole body) or 1.6 % (selfie) of the long side.
     space : "srgb" blurs the encoded values, as the authors' pictures show; "linear" blurs light, as a lens does.
@@ -86,7 +87,7 @@ class PortraitMode:
     """
 
     mode: Mode = "auto"
-    coarse: str = "network"
+    coarse: str = "graphcut"
     K: int = 6
     lambda_: float = 10.0
     max_radius: float | None = None
@@ -121,7 +122,7 @@ class PortraitMode:
         Parameters
         ----------
         photo : (H, W, 3) float32 sRGB in [0, 1], or what ``read_photo`` returned.
-        mask : (h, w) in [0, 1], the person; default what the SPN finds.
+        mask : (h, w) in [0, 1], the person; default what `coarse` finds.
         depth : (h, w) larger = farther, any unit; default "lower in the picture is nearer".
         progress : called with the name of each stage as it starts.
 
@@ -158,6 +159,8 @@ class PortraitMode:
             given = check_mask(mask, image.shape[:2])
             return Segmentation(given, given, "")
         found = segmenter(self.coarse, self.mode)(image)
+        if self.coarse != "graphcut" and not found.mask.any() and find_face(image) is not None:
+            found = segmenter("graphcut", self.mode)(image)
         if not 0.001 < (found.mask > 0.5).mean() < 0.999:
             raise PhotoError("no person was found in this photograph: give a mask of your own")
         return found

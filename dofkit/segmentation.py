@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a photograph to the person in it: the coarse mask, and what the SPN makes of it (section 3.1).
 
-    photograph -> 224 px on its longer side -> coarse logits -> SPN -> m = 1 / (1 + exp(-v)) -> the photograph's size
+    photograph -> 224 px high -> coarse logits -> SPN -> m = 1 / (1 + exp(-v)) -> the photograph's size
 
 The networks see every photograph at the size they were trained at. What is finer than that, hair above all, is found
 afterwards by matting (`dofkit.matting`), at the photograph's own size.
@@ -21,14 +21,24 @@ from torch import Tensor, nn
 
 from dofkit.coarse import Mode, grabcut_mask
 from dofkit.coarse.network import CoarseNetwork
+from dofkit.faces import find_face
 from dofkit.spn import SpatialPropagation
 from dofkit.weights import WeightsError, load_weights
 
-SIDE = 224
-"""Longer side in pixels of what the networks see."""
+HEIGHT = 224
+"""Height in pixels of what the networks see."""
+
+WIDEST = 2.0
+"""Width of what they see, at most, in heights; a wider photograph is made smaller."""
 
 NOBODY = 0.004
 """A mask with less than this share of the picture is no person."""
+
+UNSURE = 0.9
+"""Nor is a mask without a face in the picture whose logits are on average below that of this probability.
+
+Of 80 photographs held out of the training sets, 40 of each kind, the least sure mask has 0.905.
+"""
 
 Guess = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """From a photograph (H, W, 3) in [0, 1] to (H, W) logits of the person."""
@@ -62,7 +72,7 @@ class Segmenter:
     guess : the kit's own coarse network, or any function from a photograph to logits.
     spn : refines the guess; None leaves it as it is.
     name : of the guess, for the message.
-    side : longer side in pixels of what the networks see; what they were trained at.
+    height : in pixels, of what the networks see: that of what they were trained on.
 
     Examples
     --------
@@ -73,9 +83,9 @@ class Segmenter:
     """
 
     def __init__(
-        self, guess: nn.Module | Guess, spn: nn.Module | None, *, name: str = "the coarse network", side: int = SIDE
+        self, guess: nn.Module | Guess, spn: nn.Module | None, *, name: str = "the coarse network", height: int = HEIGHT
     ) -> None:
-        self.guess, self.spn, self.name, self.side = guess, spn, name, side
+        self.guess, self.spn, self.name, self.height = guess, spn, name, height
 
     @classmethod
     def shipped(cls, guess: Guess | None = None, *, name: str = "the coarse network") -> Segmenter:
@@ -91,10 +101,10 @@ class Segmenter:
         image
             (H, W, 3) float32 sRGB in [0, 1], of any size.
         """
-        small = _resized(image, self.side)
+        small = _resized(image, self.height)
         coarse, v = self.logits(small, image)
         masks = [_back(_sigmoid(logits), image) for logits in (coarse, v)]
-        if (masks[1] > 0.5).mean() < NOBODY:
+        if (masks[1] > 0.5).mean() < NOBODY or not _credible(v, image):
             return Segmentation(np.zeros_like(masks[1]), masks[0], "no person was found in this photograph")
         refined = " and refined by the SPN" if self.spn is not None else ""
         return Segmentation(masks[1], masks[0], f"the person was found by {self.name}{refined}")
@@ -169,8 +179,9 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {"coarse": CoarseNetwork, "spn":
 """What a weights file may ask for."""
 
 
-def _resized(image: NDArray[np.float32], longer: int) -> NDArray[np.float32]:
-    scale = longer / max(image.shape[:2])
+def _resized(image: NDArray[np.float32], height: int) -> NDArray[np.float32]:
+    """The photograph at a height: people are as tall in a wide picture as in an upright one."""
+    scale = min(height / image.shape[0], WIDEST * height / image.shape[1])
     size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return cv2.resize(image, size, interpolation=method)
@@ -180,6 +191,13 @@ def _back(mask: NDArray[np.float32], image: NDArray[np.float32]) -> NDArray[np.f
     """The mask at the photograph's size: cubic, since a guided filter, tried, lost thin limbs (1 point of IoU)."""
     method = cv2.INTER_CUBIC if mask.shape[0] <= image.shape[0] else cv2.INTER_AREA
     return cv2.resize(mask, image.shape[1::-1], interpolation=method).clip(0, 1)
+
+
+def _credible(v: NDArray[np.float32], image: NDArray[np.float32]) -> bool:
+    """Whether a mask is sure of itself, or backed by a face."""
+    inside = v > 0
+    sure = inside.any() and v[inside].mean() >= np.log(UNSURE / (1 - UNSURE))
+    return bool(sure) or find_face(image) is not None
 
 
 def _with_mirror(x: Tensor) -> Tensor:

@@ -178,12 +178,11 @@ def test_the_curve_holds_mean_losses_and_the_best_is_not_the_last(tmp_path):
 
 def test_without_validation_the_last_is_kept(tmp_path):
     run, model = start(tmp_path, validate=None)
-    engine = Engine("cpu")
     with torch.random.fork_rng():
         reference = network()
         optimizer = torch.optim.Adam(reference.parameters(), lr=0.02)
-        engine.setup(reference, optimizer)
-        list(fit(reference, lambda step: engine.share(batches(step)), optimizer, loss, STEPS, scheduler=cosine(optimizer, STEPS, 3)))
+        schedule = cosine(optimizer, STEPS, 3)
+        list(fit(reference, batches, optimizer, loss, STEPS, scheduler=schedule))
     assert same(model, reference)
     assert (run.best, run.best_step, run.curve[-1]["validation"]) == (None, STEPS, None)
 

@@ -43,9 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--coarse",
         metavar="GUESS",
-        default="network",
-        help="where the person comes from without --mask: network, graphcut or transformers:MODEL, a folder or name "
-        "(default: %(default)s)",
+        default="graphcut",
+        help="where the person comes from without --mask: graphcut; network, the kit's own and its SPN; or "
+        "transformers:MODEL, a folder or name, and the SPN (default: %(default)s)",
     )
     add("--mask", metavar="FILE", type=Path, help="the person, white on black, instead of an estimate")
     add("--depth", metavar="FILE", type=Path, help="depth, also float TIFF or .npy, instead of an estimate")

@@ -24,10 +24,10 @@ from torch import nn
 from dofkit.datasets import Dataset, Item, ccp, scenes, selfie
 from dofkit.engines import Engine, TrainingError
 from dofkit.evaluation import evaluate_masks
-from dofkit.figures import markdown_table
 from dofkit.files import write_bytes
 from dofkit.guidance import VGG_WIDTH
 from dofkit.provenance import source_hash
+from dofkit.recipes.cards import NAMES, card
 from dofkit.recipes.segmentation import (
     RECIPES,
     empty_windows,
@@ -37,7 +37,7 @@ from dofkit.recipes.segmentation import (
     train_guidance,
     train_spn,
 )
-from dofkit.segmentation import BUILDERS, SIDE, Segmenter
+from dofkit.segmentation import BUILDERS, HEIGHT, Segmenter
 from dofkit.spn import SpatialPropagation
 from dofkit.training import Progress, Run
 from dofkit.weights import WeightsError, load_weights, save_weights
@@ -48,7 +48,6 @@ Stage = Callable[[str], AbstractContextManager[Progress | None]]
 REPORT = "segmentation.json"
 SCENES = 100
 BESIDE = "beside people, CCP val"
-NAMES = {"coarse": "segmentation-coarse", "spn": "segmentation-spn"}
 
 
 def make_segmentation(
@@ -123,7 +122,7 @@ def make_segmentation(
         networks = {"coarse": (coarse, {"width": recipe.coarse_width}), "spn": (spn, arguments)}
         _write(folder, networks, report)
         with stage("evaluation"):
-            report["test"] = evaluate_all(folder, real=recipe.real, root=root, side=max(recipe.shape))
+            report["test"] = evaluate_all(folder, real=recipe.real, root=root, height=recipe.shape[0])
         _write(folder, networks, report)
     return report
 
@@ -139,16 +138,17 @@ def claim(folder: Path, told: Mapping[str, Any], engine: Engine) -> None:
     file = folder / REPORT
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        there = json.loads(file.read_bytes()) if file.exists() else None
-        other = there is not None and {key: there[key] for key in told} != told
+        new = not file.exists()
+        there = told if new else json.loads(file.read_bytes())
+        differ = [f"{key} {there[key]}, not {told[key]}" for key in told if there[key] != told[key]]
     except OSError as error:
         raise TrainingError(f"cannot use the folder '{folder}' ({error.strerror or error}): choose another") from error
     except (ValueError, LookupError, TypeError) as error:
         raise TrainingError(f"'{file}' is damaged: delete it, or name another folder") from error
-    if other:
-        differ = " and ".join(f"{key} {there[key]}, not {told[key]}" for key in told if there[key] != told[key])
-        raise TrainingError(f"in '{folder}' is a training with {differ}: name another folder for this one")
-    if there is None and engine.main:
+    if differ:
+        raise TrainingError(f"in '{folder}' is a training with {' and '.join(differ)}: "
+                            "name another folder for this one")
+    if new and engine.main:
         write_bytes(file, (json.dumps(told, indent=1) + "\n").encode())
 
 
@@ -165,11 +165,11 @@ def _untrained(profile: str, seed: int, vgg16: Path | None) -> SpatialPropagatio
 
 
 def evaluate_all(
-    folder: Path, *, real: bool, root: str | os.PathLike[str] | None = None, side: int = SIDE
+    folder: Path, *, real: bool, root: str | os.PathLike[str] | None = None, height: int = HEIGHT
 ) -> dict[str, Any]:
     """Scores of the weights in a folder, rounded as they were written, on every test set that there is."""
     coarse, spn = (load_weights(folder / f"{name}.safetensors", BUILDERS) for name in NAMES.values())
-    segmenter = Segmenter(coarse, spn, side=side)
+    segmenter = Segmenter(coarse, spn, height=height)
     scores = {name: evaluate_masks(segmenter, photographs).report() for name, photographs in held_back(real, root)}
     windows = empty_windows(ccp("val", root=root), seed=0) if real else []
     if windows:
@@ -194,51 +194,6 @@ def left_empty(segmenter: Segmenter, windows: Sequence[Item]) -> dict[str, Any]:
     """On how many photographs of nobody, at least one, the mask stayed empty."""
     empty = [not segmenter(window.image).mask.any() for window in windows]
     return {"photographs": len(empty), "left empty": round(float(np.mean(empty)), 5)}
-
-
-def card(name: str, report: Mapping[str, Any]) -> str:
-    """The card of some weights, from the report of their making."""
-    recipe, training = report["recipe"], report["training"][name]
-    data = "the selfie set of Shen et al. and Clothing Co-Parsing (training parts), and scenes"
-    what = {"coarse": "coarse network: a photograph in, coarse logits of the person out",
-            "spn": "spatial propagation network: refines the logits of the coarse network"}[name]
-    lines = [
-        f"# {NAMES[name]}",
-        "",
-        f"The segmentation's {what}.",
-        "",
-        f"- data: {data if recipe['real'] else 'scenes'}; photographs in memory, a line for each pool: "
-        f"{report['photographs']['train']}, to choose by: {report['photographs']['validation']}",
-        f"- profile {report['profile']}, seed {report['seed']}, sources {report['source']}",
-        f"- {training['steps']} steps of {recipe['batch']} photographs, {training['seconds'] / 60:.0f} minutes on "
-        f"{training['device']} in {training['precision']}; best validation IoU {training['validation']:.4f} at step "
-        f"{training['best step']}",
-    ]
-    before = report["training"].get("guidance") if name == "spn" else None
-    if before:
-        lines += [f"- the guidance alone before that: {before['steps']} steps, {before['seconds'] / 60:.0f} minutes"]
-    vgg16 = f" --vgg16 {report['vgg16']}" if report["vgg16"] else ""
-    lines += [
-        f"- made by `dofkit train segmentation --profile {report['profile']} --seed {report['seed']}{vgg16}`",
-        "",
-    ]
-    if "test" in report:
-        lines += ["Mean IoU on photographs that were never trained on nor chosen by, at their own size:", ""]
-        lines += [markdown_table([_row(name, scores) for name, scores in report["test"].items() if "coarse" in scores])]
-        lines += [f"\n{test}: {scores['left empty']:.1%} of {scores['photographs']} masks stayed empty."
-                  for test, scores in report["test"].items() if "left empty" in scores]
-    return "\n".join(lines) + "\n"
-
-
-def _row(test: str, scores: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "test set": test,
-        "photographs": scores["photographs"],
-        "coarse": scores["coarse"]["iou"],
-        "SPN": scores["refined"]["iou"],
-        "coarse, within 5 px of the boundary": scores["coarse"]["iou_near_boundary"],
-        "SPN, within 5 px of the boundary": scores["refined"]["iou_near_boundary"],
-    }
 
 
 def _write(folder: Path, networks: Mapping[str, tuple[nn.Module, dict[str, Any]]], report: Mapping[str, Any]) -> None:

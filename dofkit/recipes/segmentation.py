@@ -71,7 +71,7 @@ class Recipe:
 
 RECIPES = {
     "quick": Recipe((128, 96), 96, 8, 8, 8, 8, 400, 150, 150, 3e-3, 60, 12, real=False),
-    "full": Recipe((224, 160), 160, 8, 20, 12, 16, 7000, 3000, 2000, 2e-3, 300, 80, real=True),
+    "full": Recipe((224, 160), 160, 8, 20, 12, 16, 7000, 3000, 1400, 2e-3, 300, 80, real=True),
     "paper": Recipe((512, 368), 256, 8, 64, 64, 32, 80000, 0, 80000, 1e-3, 5000, 200, real=True),
 }
 
@@ -91,14 +91,16 @@ def gather(recipe: Recipe, *, root: PathLike | None = None, seed: int = 0) -> Da
     people, in which the mask is empty, a tenth.
     """
     kinds: tuple[tuple[Kind, Callable[..., Dataset]], ...] = (("selfie", selfie), ("whole-body", ccp))
+    # the folders first: scenes take minutes to render, and a wrong folder should not wait for them
+    real = {kind: read("train", root=root) for kind, read in kinds} if recipe.real else {}
     learned_from, validation = [], []
-    for kind, read in kinds:
+    for kind, _ in kinds:
         drawn = hold(_scenes(recipe, recipe.scenes, "train", kind), recipe.shape, share=0.1)
         learned_from.append(drawn)
         if not recipe.real:
             validation.append(hold(_scenes(recipe, recipe.held_out, "validation", kind), recipe.shape))
             continue
-        rest, held = read("train", root=root).hold_out(recipe.held_out, seed=seed)
+        rest, held = real[kind].hold_out(recipe.held_out, seed=seed)
         validation.append(hold(held, recipe.shape))
         learned_from.append(hold(rest, recipe.shape, share=0.35))
         learned_from.append(hold(empty_windows(rest, seed=seed), recipe.shape, share=0.05))

@@ -41,9 +41,9 @@ FULL = Recipe(
     coarse_width=12,
     width=8,
     channels=8,
-    coarse_steps=2000,
-    guidance_steps=500,
-    spn_steps=400,
+    coarse_steps=1500,
+    guidance_steps=400,
+    spn_steps=300,
     rate=2e-3,
     scenes=300,
     held_out=80,
@@ -97,7 +97,7 @@ def make_table1(
             data = gather(recipe, root=root, seed=seed)
         for method, networks in _trained(recipe, data, seed, folder / f"seed-{seed}", engine, stage).items():
             with stage(f"seed {seed}: evaluating {method}"):
-                segment = Segmenter(*networks, side=max(recipe.shape))
+                segment = Segmenter(*networks, height=recipe.shape[0])
                 _score(method, segment, held_back(recipe.real, root), ious, near)
     with stage("baselines"):
         _score("graph cut", segmenter("graphcut"), held_back(recipe.real, root), ious, near)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The card of trained weights: what they are, what they learned from, how long, and how well they do.
+
+Written from the report of their making alone (`segmentation.json`), so a card says nothing that was not measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dofkit.figures import markdown_table
+
+NAMES = {"coarse": "segmentation-coarse", "spn": "segmentation-spn"}
+"""Names of the files of weights."""
+
+
+def card(name: str, report: Mapping[str, Any]) -> str:
+    """The card of some weights, from the report of their making."""
+    recipe, training = report["recipe"], report["training"][name]
+    data = "the selfie set of Shen et al. and Clothing Co-Parsing (training parts), and scenes"
+    what = {"coarse": "coarse network: a photograph in, coarse logits of the person out",
+            "spn": "spatial propagation network: refines the logits of the coarse network"}[name]
+    lines = [
+        f"# {NAMES[name]}",
+        "",
+        f"The segmentation's {what}.",
+        "",
+        f"- data: {data if recipe['real'] else 'scenes'}; photographs in each pool: "
+        f"{report['photographs']['train']}, to choose by: {report['photographs']['validation']}",
+        f"- profile {report['profile']}, seed {report['seed']}, sources {report['source']}",
+        f"- {training['steps']} steps of {recipe['batch']} photographs, {training['seconds'] / 60:.0f} minutes on "
+        f"{training['device']} in {training['precision']}; best validation IoU {training['validation']:.4f} at step "
+        f"{training['best step']}",
+    ]
+    before = report["training"].get("guidance") if name == "spn" else None
+    if before:
+        lines += [f"- the guidance alone before that: {before['steps']} steps, {before['seconds'] / 60:.0f} minutes"]
+    vgg16 = f" --vgg16 {report['vgg16']}" if report["vgg16"] else ""
+    lines += [
+        f"- made by `dofkit train segmentation --profile {report['profile']} --seed {report['seed']}{vgg16}`",
+        "",
+    ]
+    if "test" in report:
+        lines += ["Mean IoU on photographs that were never trained on nor chosen by, at their own size:", ""]
+        lines += [markdown_table([_row(name, scores) for name, scores in report["test"].items() if "coarse" in scores])]
+        lines += [f"\n{test}: {scores['left empty']:.1%} of {scores['photographs']} masks stayed empty."
+                  for test, scores in report["test"].items() if "left empty" in scores]
+    return "\n".join(lines) + "\n"
+
+
+def _row(test: str, scores: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "test set": test,
+        "photographs": scores["photographs"],
+        "coarse": scores["coarse"]["iou"],
+        "SPN": scores["refined"]["iou"],
+        "coarse, within 5 px of the boundary": scores["coarse"]["iou_near_boundary"],
+        "SPN, within 5 px of the boundary": scores["refined"]["iou_near_boundary"],
+    }

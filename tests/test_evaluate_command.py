@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`dofkit evaluate` on any folder: means, counts, failures, and one line for what cannot be."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from dofkit import cli, segmentation
+from dofkit.datasets import scenes
+from dofkit.maps import write_map
+from dofkit.photo import write_photo
+from dofkit.segmentation import Segmentation
+
+
+def by_light(image: np.ndarray) -> Segmentation:
+    """Refined: where it is bright; coarse: everything."""
+    bright = (image[..., 0] > 0.5).astype(np.float32)
+    return Segmentation(bright, np.ones_like(bright), "found")
+
+
+@pytest.fixture
+def street(tmp_path, monkeypatch):
+    """images/ and masks/ with two pairs of which one mask is half right, and a network that sees light alone."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(segmentation, "segmenter", lambda coarse: by_light)
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    for name, bright, true in (("a", slice(0, 10), slice(0, 10)), ("b", slice(0, 10), slice(0, 20))):
+        image, mask = np.zeros((40, 30, 3), np.float32), np.zeros((40, 30), np.float32)
+        image[bright], mask[true] = 1, 1
+        write_photo(tmp_path / "images" / f"{name}.png", image)
+        write_map(tmp_path / "masks" / f"{name}.png", mask, bits=8)
+    return tmp_path
+
+
+FOLDERS = ("--images", "images", "--masks", "masks")
+
+
+def call(*arguments: str) -> int:
+    try:
+        return cli.main(["evaluate", "segmentation", *arguments])
+    except SystemExit as end:
+        return int(end.code or 0)
+
+
+def test_json_holds_means_counts_and_failures(street, capsys):
+    """Refined: 1 and 10 of 20 rows. Coarse: 10 and 20 of 40."""
+    assert call(*FOLDERS, "--json") == 0
+    said = capsys.readouterr()
+    report = json.loads(said.out)
+    assert list(report) == ["photographs", "coarse", "refined", "failures"]
+    assert (report["photographs"], report["failures"], said.err) == (2, [], "")
+    assert report["refined"]["iou"] == 0.75
+    assert report["coarse"]["iou"] == 0.375
+    # bands of 10 rows around the edge: the whole is right in 5; in b, where 5 true rows are missed, none is right
+    assert report["refined"]["iou_near_boundary"] == 0.5
+    assert report["coarse"]["iou_near_boundary"] == 0.5
+
+
+def test_people_get_lines(street, capsys):
+    assert call(*FOLDERS) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "2 photographs, 0 failures",
+        "coarse   IoU  37.50 %   within 5 px of the boundary  50.00 %",
+        "refined  IoU  75.00 %   within 5 px of the boundary  50.00 %",
+    ]
+
+
+def test_failures_are_counted_and_named(street, capsys):
+    for name in ("c", "d", "e"):
+        write_photo(street / "images" / f"{name}.png", np.zeros((40, 30, 3), np.float32))
+        write_map(street / "masks" / f"{name}.png", np.eye(40, 30, dtype=np.float32), bits=8, force=True)
+    (street / "images" / "c.png").write_bytes(b"no picture")
+    write_map(street / "masks" / "d.png", np.eye(41, 30, dtype=np.float32), bits=8, force=True)
+    (street / "masks" / "e.png").write_bytes((street / "masks" / "e.png").read_bytes()[:60])
+    assert call(*FOLDERS, "--json") == 0
+    said = capsys.readouterr()
+    report = json.loads(said.out)
+    assert report["photographs"] == 2 and report["refined"]["iou"] == 0.75
+    assert [failure["name"] for failure in report["failures"]] == ["c", "d", "e"]
+    assert "c.png" in report["failures"][0]["reason"]
+    assert "30 x 41" in report["failures"][1]["reason"] and "30 x 40" in report["failures"][1]["reason"]
+    assert "e.png" in report["failures"][2]["reason"]
+    lines = said.err.splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["left out c", "left out d", "left out e"]
+
+
+def test_masks_without_a_boundary(street, capsys):
+    for name in ("a", "b"):
+        write_map(street / "masks" / f"{name}.png", np.zeros((40, 30), np.float32), bits=8, force=True)
+    assert call(*FOLDERS, "--json") == 0
+    report = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)  # NaN is no JSON
+    assert report["refined"] == {"iou": 0.0, "iou_near_boundary": None}
+    assert call(*FOLDERS) == 0
+    assert capsys.readouterr().out.splitlines()[2].endswith("boundary   none")
+
+
+def test_names_with_a_suffix_and_files_of_labels(street, capsys):
+    for name in ("a", "b"):
+        mask = np.zeros((40, 30), np.uint8)
+        mask[:10] = 7
+        write_map(street / "images" / f"{name}_labels.png", mask, bits=8, force=True)
+    here = ("--images", "images", "--masks", "images", "--mask-suffix", "_labels")
+    assert call(*here, "--threshold", "0", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["refined"]["iou"] == 1
+    assert call(*here) == 2
+    assert "for a file of label numbers pass threshold=0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--images", "nowhere", "--masks", "masks"), "no folder nowhere"),
+        (("--images", "images", "--masks", "nowhere"), "no folder nowhere"),
+        (("--images", "masks", "--masks", "images", "--mask-suffix", "_m"), "no mask in images"),
+        (("--images", "images"), "required: --masks"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_exit_code_2(street, capsys, arguments, message):
+    assert call(*arguments) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert (said.err.count("\n"), said.out) == (1, "")
+
+
+def test_if_all_are_broken_the_first_reason_is_given(street, capsys):
+    for path in (street / "images").iterdir():
+        path.write_bytes(b"")
+    assert call(*FOLDERS, "--json") == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("dofkit: folder images: not one photograph could be evaluated; a: ")
+    assert (said.err.count("\n"), said.out) == (1, "")
+
+
+def test_a_guess_there_is_not(street, monkeypatch, capsys):
+    monkeypatch.undo()
+    monkeypatch.chdir(street)
+    assert call(*FOLDERS, "--coarse", "nonsense") == 2
+    assert capsys.readouterr().err == (
+        "dofkit: no coarse guess is called 'nonsense': choose network, graphcut or transformers:MODEL\n")
+
+
+def test_the_shipped_networks_on_a_folder(tmp_path, capsys):
+    for name, item in zip("ab", scenes(2, split="test", kind="selfie", size=(224, 160)), strict=True):
+        write_photo(tmp_path / f"{name}.png", item.image)
+        write_map(tmp_path / f"{name}_mask.png", item.mask, bits=8, force=True)
+    here = str(tmp_path)
+    assert call("--images", here, "--masks", here, "--mask-suffix", "_mask", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["photographs"] == 2
+    assert report["refined"]["iou"] > 0.85
