@@ -7,6 +7,7 @@ batches that it would have seen.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dofkit.datasets import DataError, Item, resize, vary
+from dofkit.datasets import DataError, Item, resize, set_before, vary
 
 Batch = tuple[Tensor, ...]
 
@@ -50,6 +51,11 @@ class Pool:
 
     def __getitem__(self, index: int) -> Item:
         return Item(self.images[index].astype(np.float32) / 255, self.masks[index], name=str(index))
+
+    @functools.cached_property
+    def of_nobody(self) -> bool:
+        """Whether no photograph shows a person."""
+        return not self.masks.any()
 
     def split(self, n: int, *, seed: int = 0) -> tuple[Pool, Pool]:
         """Hold out `n` at random: (the rest, the held out).
@@ -88,7 +94,7 @@ def hold(items: Iterable[Item], shape: tuple[int, int], *, share: float = 1.0) -
     return Pool(np.stack(images), np.stack(masks), share)
 
 
-def draw(pools: Sequence[Pool], n: int, *, seed: int, step: int) -> Batch:
+def draw(pools: Sequence[Pool], n: int, *, seed: int, step: int, elsewhere: float = 0.0) -> Batch:
     """The batch of a step: `n` varied photographs, each from a pool that is drawn by its share.
 
     Pools of different kinds are mixed within a batch: batch normalisation would learn other statistics for each kind
@@ -98,6 +104,8 @@ def draw(pools: Sequence[Pool], n: int, *, seed: int, step: int) -> Batch:
     ----------
     pools
         All of one shape.
+    elsewhere
+        Part of them that is set before a photograph of nobody, in [0, 1]; where no pool is of nobody, none is.
 
     Returns
     -------
@@ -113,8 +121,19 @@ def draw(pools: Sequence[Pool], n: int, *, seed: int, step: int) -> Batch:
     """
     rng = np.random.default_rng([seed, step])
     shares = np.array([pool.share for pool in pools])
+    backgrounds = [pool for pool in pools if elsewhere and pool.of_nobody]
     chosen = (pools[i] for i in rng.choice(len(pools), n, p=shares / shares.sum()))
-    return stack([vary(pool[int(rng.integers(len(pool)))], rng) for pool in chosen])
+    return stack([vary(_moved(_any(pool, rng), backgrounds, elsewhere, rng), rng) for pool in chosen])
+
+
+def _any(pool: Pool, rng: np.random.Generator) -> Item:
+    return pool[int(rng.integers(len(pool)))]
+
+
+def _moved(item: Item, backgrounds: Sequence[Pool], part: float, rng: np.random.Generator) -> Item:
+    if not backgrounds or rng.random() >= part:
+        return item
+    return set_before(item, _any(backgrounds[int(rng.integers(len(backgrounds)))], rng))
 
 
 def crop(batch: Batch, side: int, *, seed: int, step: int) -> Batch:

@@ -163,24 +163,30 @@ def train(model: nn.Module, batches: Callable[[int], Batch], optimizer: Optimize
     return Run(steps, record.best, record.best_step, tuple(record.curve), record.seconds)
 
 
-def cosine(optimizer: Optimizer, steps: int, warmup: int = 0) -> LambdaLR:
-    """Return the schedule that rises linearly for `warmup` steps, then falls to zero along half a cosine.
+def cosine(optimizer: Optimizer, *cycles: int, warmup: int = 0) -> LambdaLR:
+    """Return the schedule that rises linearly for `warmup` steps, then falls to zero along half a cosine; and again.
 
-    The factor of the learning rate is k / warmup in step k = 1, ..., warmup, and then
-    (1 + cos(pi t)) / 2 with t going from 0 to 1 at the end of the last step.
+    The factor of the learning rate is k / warmup in step k = 1, ..., warmup of a cycle, and then
+    (1 + cos(pi t)) / 2 with t going from 0 to 1 at the end of the cycle's last step. Further cycles are warm restarts
+    (Loshchilov and Hutter, ICLR 2017).
 
     >>> weight = nn.Parameter(torch.zeros(1))
-    >>> schedule = cosine(torch.optim.SGD([weight], lr=1.0), 6, 2)
-    >>> [round(schedule.lr_lambdas[0](step), 3) for step in range(7)]
-    [0.5, 1.0, 1.0, 0.854, 0.5, 0.146, 0.0]
+    >>> schedule = cosine(torch.optim.SGD([weight], lr=1.0), 6, 4, warmup=2)
+    >>> [round(schedule.lr_lambdas[0](step), 3) for step in range(11)]
+    [0.5, 1.0, 1.0, 0.854, 0.5, 0.146, 0.5, 1.0, 1.0, 0.5, 0.0]
     """
-    if not 0 <= warmup < steps:
-        raise TrainingError(f"a warm-up of {warmup} steps does not fit into {steps} steps: shorten it")
+    shortest = min(cycles, default=0)
+    if not 0 <= warmup < shortest:
+        raise TrainingError(f"a warm-up of {warmup} steps does not fit into {shortest} steps: shorten it")
 
     def factor(done: int) -> float:
-        if done < warmup:
-            return (done + 1) / warmup
-        return 0.5 + 0.5 * math.cos(math.pi * min(1.0, (done - warmup) / (steps - warmup)))
+        for steps in cycles:
+            if done < warmup:
+                return (done + 1) / warmup
+            if done < steps:
+                return 0.5 + 0.5 * math.cos(math.pi * (done - warmup) / (steps - warmup))
+            done -= steps
+        return 0.0
 
     return LambdaLR(optimizer, factor)
 

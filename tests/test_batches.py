@@ -89,6 +89,23 @@ def test_pools_are_drawn_by_their_shares_within_a_batch():
     assert all(0 < part.mean() < 1 for part in masks)
 
 
+def test_people_are_set_before_photographs_of_nobody():
+    """A quarter of the people, white before white, get a black background."""
+    person = np.zeros((6, 6), bool)
+    person[2:4, 2:4] = True
+    people = hold([Item(np.ones((6, 6, 3), np.float32), person)], (6, 6))
+    nobody = hold([Item(np.zeros((6, 6, 3), np.float32), np.zeros((6, 6), bool))], (6, 6), share=0.0)
+    assert nobody.of_nobody and not people.of_nobody
+
+    def dark(elsewhere, pools=(people, nobody)):
+        images = torch.cat([draw(pools, 40, seed=0, step=step, elsewhere=elsewhere)[0] for step in range(20)])
+        return float((images.amax((2, 3)) - images.amin((2, 3)) > 0.2).any(1).float().mean())
+
+    assert dark(0.0) == 0
+    assert dark(0.25) == pytest.approx(0.25, abs=0.06)
+    assert dark(0.25, [people]) == 0  # nobody's photograph is needed for it
+
+
 def test_every_photograph_of_a_pool_is_drawn():
     masks = np.zeros((8, 6, 8), bool)
     masks[np.arange(8), :, :] = np.tri(8, dtype=bool)[:, None]  # 1 to 8 of 8 columns

@@ -45,7 +45,7 @@ def start(engine: Engine, folder: Path, **options) -> tuple[object, nn.Module]:
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.02)
     options = {"validate": validate, "every": 5, "loss": loss, "batches": batches} | options
     run = train(model, optimizer=optimizer, steps=STEPS, folder=folder, engine=engine,
-                scheduler=cosine(optimizer, STEPS, 2), **options)
+                scheduler=cosine(optimizer, STEPS, warmup=2), **options)
     return run, model
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from dofkit.batches import Pool, hold
+from dofkit.batches import Pool, draw, hold
 from dofkit.coarse.network import CoarseNetwork
 from dofkit.datasets import DataError, Item, ccp, selfie
 from dofkit.engines import Engine, TrainingError
@@ -35,7 +35,7 @@ from dofkit.recipes.segmentation import (
 )
 from dofkit.spn import GuidanceOnly, SpatialPropagation
 
-TINY = Recipe((64, 48), 32, 2, 4, 4, 2, 3, 2, 3, 3e-3, 3, 2, real=False)
+TINY = Recipe((64, 48), 32, 2, 4, 4, 2, (3,), (2,), (3,), 3e-3, 3, 2, real=False)
 CPU = Engine("cpu")
 
 
@@ -94,7 +94,7 @@ def same(a: torch.nn.Module, b: torch.nn.Module) -> bool:
 def test_recipes_fit_together(recipe):
     assert recipe.crop <= min(recipe.shape)
     assert recipe.crop % 32 == 0  # five pools of the guidance, and the coarse network's five strides
-    assert min(recipe.held_out, recipe.scenes, recipe.coarse_steps, recipe.spn_steps) > 0
+    assert min(recipe.held_out, recipe.scenes, *recipe.coarse_steps, *recipe.guidance_steps, *recipe.spn_steps) > 0
 
 
 def test_the_profiles_are_what_the_command_says():
@@ -174,7 +174,7 @@ def test_mean_iou_is_the_mean_over_pools_of_means():
 
 def test_stages_learn_and_repeat(tmp_path):
     """The same seed gives the same networks, whatever has been drawn before; another seed others."""
-    recipe = replace(TINY, coarse_steps=12)
+    recipe = replace(TINY, coarse_steps=(12,))
     nets = []
     for number, seed in enumerate((0, 0, 1)):
         torch.rand(number)
@@ -183,6 +183,14 @@ def test_stages_learn_and_repeat(tmp_path):
     run = nets[0][1]
     assert run.steps == 12 and run.best == max(line["validation"] for line in run.curve)
     assert mean_iou(nets[0][0], pools().validation, CPU) == pytest.approx(run.best)
+
+
+def test_the_coarse_network_sees_people_elsewhere_from_its_second_cycle(tmp_path, monkeypatch):
+    parts = []
+    monkeypatch.setattr(segmentation, "draw", lambda *args, elsewhere, **more: parts.append(elsewhere) or
+                        draw(*args, **more))
+    run = train_coarse(replace(TINY, coarse_steps=(3, 2)), pools(), seed=0, folder=tmp_path, engine=CPU)[1]
+    assert run.steps == 5 and parts == [0, 0, 0, segmentation.ELSEWHERE, segmentation.ELSEWHERE]
 
 
 def test_guidance_hands_over_all_but_its_head(tmp_path):

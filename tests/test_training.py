@@ -55,7 +55,7 @@ def start(folder: Path, steps: int = STEPS, lr: float = 0.02, width: int = 6, **
         options = {"validate": validate, "every": EVERY, "loss": loss, "batches": batches,
                    "engine": Engine("cpu")} | options
         run = train(model, optimizer=optimizer, steps=steps, folder=folder,
-                    scheduler=cosine(optimizer, steps, 3), **options)
+                    scheduler=cosine(optimizer, steps, warmup=3), **options)
     return run, model
 
 
@@ -191,7 +191,7 @@ def test_without_validation_the_last_is_kept(tmp_path):
     with torch.random.fork_rng():
         reference = network()
         optimizer = torch.optim.Adam(reference.parameters(), lr=0.02)
-        schedule = cosine(optimizer, STEPS, 3)
+        schedule = cosine(optimizer, STEPS, warmup=3)
         list(fit(reference, batches, optimizer, loss, STEPS, scheduler=schedule))
     assert same(model, reference)
     assert (run.best, run.best_step, run.curve[-1]["validation"]) == (None, STEPS, None)
@@ -340,7 +340,7 @@ def test_what_others_left_in_the_folder_stays(tmp_path):
 def test_cosine_warms_up_and_ends_at_zero():
     """Against torch's own LinearLR and CosineAnnealingLR, one after the other."""
     ours, theirs = (torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.3) for _ in range(2))
-    schedule = cosine(ours, 50, 10)
+    schedule = cosine(ours, 50, warmup=10)
     rise = torch.optim.lr_scheduler.LinearLR(theirs, start_factor=0.1, total_iters=9)
     fall = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, 40)
     expected = torch.optim.lr_scheduler.SequentialLR(theirs, [rise, fall], [10])
@@ -352,10 +352,22 @@ def test_cosine_warms_up_and_ends_at_zero():
     assert ours.param_groups[0]["lr"] == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize(("steps", "warmup"), [(5, 5), (5, -1)])
-def test_a_warm_up_must_fit(steps, warmup):
+def test_cycles_of_the_cosine_are_each_a_cosine():
+    def rates(*cycles):
+        optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.3)
+        schedule = cosine(optimizer, *cycles, warmup=3)
+        for _ in range(sum(cycles)):
+            yield optimizer.param_groups[0]["lr"]
+            optimizer.step()
+            schedule.step()
+
+    assert [*rates(20, 11)] == [*rates(20), *rates(11)]
+
+
+@pytest.mark.parametrize(("cycles", "warmup"), [([5], 5), ([5], -1), ([20, 5], 5), ([], 0)])
+def test_a_warm_up_must_fit(cycles, warmup):
     with pytest.raises(TrainingError, match="does not fit"):
-        cosine(torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0), steps, warmup)
+        cosine(torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0), *cycles, warmup=warmup)
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"every": 0}])

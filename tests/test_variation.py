@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Variation: image and mask move as one, the light changes, and what was given stays as it was."""
 
+import cv2
 import numpy as np
 import pytest
 
-from dofkit.datasets import DataError, Item, beside_person, vary
+from dofkit.datasets import DataError, Item, beside_person, set_before, vary
 from dofkit.datasets.variation import ZOOM, relight
 
 
@@ -158,3 +159,24 @@ def test_a_window_is_at_most_the_photograph(share):
     sizes = {beside_person(empty, np.random.default_rng(seed), share=share).shape for seed in range(20)}
     assert (6, 4) in sizes
     assert all(height <= 6 and width <= 4 for height, width in sizes)
+
+
+def test_a_person_is_set_before_another_background():
+    """Inside the person's colours, outside the background's, stretched; the cut is soft."""
+    person, ramp = lit(blob()), np.linspace(0, 1, 40, dtype=np.float32)
+    background = Item(np.repeat(ramp[:, None, None], 3, 2).repeat(30, 1), name="ramp")
+    found = set_before(person, background)
+    assert (found.image.dtype, found.shape, found.name) == (np.float32, person.shape, "lit")
+    assert np.array_equal(found.mask, person.mask)
+    distance = cv2.distanceTransform((~person.mask).astype(np.uint8), cv2.DIST_L2, 5)
+    within = cv2.distanceTransform(person.mask.astype(np.uint8), cv2.DIST_L2, 5)
+    assert np.allclose(found.image[within > 5], person.image[within > 5], atol=1e-3)
+    rows = np.linspace(0, 1, 96)[:, None, None]
+    assert np.abs(found.image - rows)[distance > 5].max() < 0.02
+    across = set_before(Item(np.ones_like(person.image), person.mask), Item(np.zeros((4, 4, 3), np.float32))).image[40]
+    assert 0.3 < np.abs(np.diff(across, axis=0)).max() < 0.5
+
+
+def test_without_a_mask_nobody_can_be_cut_out():
+    with pytest.raises(DataError, match="without a mask"):
+        set_before(Item(np.zeros((4, 4, 3), np.float32), name="x"), Item(np.zeros((4, 4, 3), np.float32)))

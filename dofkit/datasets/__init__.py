@@ -22,7 +22,7 @@ from dofkit.datasets.folders import folder
 from dofkit.datasets.item import DataError, Dataset, Item, data_folder
 from dofkit.datasets.scene_cache import scenes
 from dofkit.datasets.selfie import selfie
-from dofkit.datasets.variation import beside_person, vary
+from dofkit.datasets.variation import beside_person, set_before, vary
 
 __all__ = [
     "DataError",
@@ -37,5 +37,6 @@ __all__ = [
     "resize",
     "scenes",
     "selfie",
+    "set_before",
     "vary",
 ]

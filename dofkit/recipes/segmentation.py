@@ -34,6 +34,9 @@ from dofkit.training import Progress, Run, cosine, train
 WINDOWS = 4
 """Tries per photograph for windows without a person."""
 
+ELSEWHERE = 0.25
+"""Part of the people that are set before another background, once a first cycle has shown them where they were."""
+
 WEIGHT_DECAY, WARMUP, CHECKPOINTS = 1e-2, 100, 20
 
 
@@ -47,8 +50,8 @@ class Recipe:
     crop : side of the squares that the SPN learns on.
     batch : photographs in a batch.
     coarse_width, width, channels : of the networks.
-    coarse_steps, guidance_steps, spn_steps : how long each stage takes.
-    rate : highest learning rate (AdamW, warmed up, then down to zero by a cosine).
+    coarse_steps, guidance_steps, spn_steps : how long each stage takes, cycle by cycle of the learning rate.
+    rate : highest learning rate (AdamW, warmed up, then down to zero by a cosine, in each cycle).
     scenes : how many scenes of each kind.
     held_out : photographs of each training set that choose the best weights.
     real : whether the selfie set and CCP are read.
@@ -60,9 +63,9 @@ class Recipe:
     coarse_width: int
     width: int
     channels: int
-    coarse_steps: int
-    guidance_steps: int
-    spn_steps: int
+    coarse_steps: tuple[int, ...]
+    guidance_steps: tuple[int, ...]
+    spn_steps: tuple[int, ...]
     rate: float
     scenes: int
     held_out: int
@@ -70,9 +73,9 @@ class Recipe:
 
 
 RECIPES = {
-    "quick": Recipe((128, 96), 96, 8, 8, 8, 8, 400, 150, 150, 3e-3, 60, 12, real=False),
-    "full": Recipe((224, 160), 160, 8, 20, 12, 16, 7000, 3000, 1400, 2e-3, 300, 80, real=True),
-    "paper": Recipe((512, 368), 256, 8, 64, 64, 32, 80000, 0, 80000, 1e-3, 5000, 200, real=True),
+    "quick": Recipe((128, 96), 96, 8, 8, 8, 8, (400,), (150,), (150,), 3e-3, 60, 12, real=False),
+    "full": Recipe((224, 160), 160, 8, 20, 12, 16, (7000, 9000), (3000, 4500), (3000,), 2e-3, 300, 80, real=True),
+    "paper": Recipe((512, 368), 256, 8, 64, 64, 32, (80000,), (), (80000,), 1e-3, 5000, 200, real=True),
 }
 
 
@@ -128,7 +131,8 @@ def train_coarse(
     network = CoarseNetwork(width=recipe.coarse_width)
 
     def batches(step: int) -> Batch:
-        return draw(data.train, recipe.batch, seed=seed, step=step)
+        elsewhere = ELSEWHERE if step > recipe.coarse_steps[0] else 0
+        return draw(data.train, recipe.batch, seed=seed, step=step, elsewhere=elsewhere)
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         image, mask = batch
@@ -218,8 +222,9 @@ def mean_iou(predict: Callable[[Tensor], Tensor], pools: Sequence[Pool], engine:
     return float(np.mean(scores))
 
 
-def _plan(network: nn.Module, steps: int, rate: float) -> dict[str, Any]:
+def _plan(network: nn.Module, cycles: Sequence[int], rate: float) -> dict[str, Any]:
     """Optimiser, schedule and length, as `train` takes them."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=WEIGHT_DECAY)
-    schedule = cosine(optimizer, steps, warmup=min(WARMUP, steps // 4))
-    return {"optimizer": optimizer, "scheduler": schedule, "steps": steps, "every": max(1, steps // CHECKPOINTS)}
+    schedule = cosine(optimizer, *cycles, warmup=min(WARMUP, min(cycles) // 4))
+    every = max(1, cycles[0] // CHECKPOINTS)
+    return {"optimizer": optimizer, "scheduler": schedule, "steps": sum(cycles), "every": every}

@@ -41,15 +41,15 @@ FULL = Recipe(
     coarse_width=12,
     width=8,
     channels=8,
-    coarse_steps=1500,
-    guidance_steps=400,
-    spn_steps=300,
+    coarse_steps=(1500,),
+    guidance_steps=(400,),
+    spn_steps=(300,),
     rate=2e-3,
     scenes=300,
     held_out=80,
     real=True,
 )
-QUICK = replace(FULL, coarse_steps=200, guidance_steps=50, spn_steps=50, scenes=60, held_out=12, real=False)
+QUICK = replace(FULL, coarse_steps=(200,), guidance_steps=(50,), spn_steps=(50,), scenes=60, held_out=12, real=False)
 RECIPES = {"quick": QUICK, "full": FULL}
 REPORT = "table1.json"
 
