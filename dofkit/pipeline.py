@@ -77,7 +77,7 @@ class PortraitMode:
     ----------
     mode : "selfie" blurs the whole background once (Eq. 4); "whole-body" by depth (Eq. 10); "auto" decides by the mask,
         and takes the depth into account where one is given.
-    coarse : where the person comes from: "graphcut", "network" or "transformers:MODEL", as `segmenter` takes it.
+    coarse : where the person comes from: "network", "graphcut" or "transformers:MODEL", as `segmenter` takes it.
     K, lambda_ : layers and smoothness of Eq. 7.
     max_radius : radius of the farthest blur in pixels; default 1.0 % (whole body) or 1.6 % (selfie) of the long side.
     space : "srgb" blurs the encoded values, as the authors' pictures show; "linear" blurs light, as a lens does.
@@ -87,7 +87,7 @@ class PortraitMode:
     """
 
     mode: Mode = "auto"
-    coarse: str = "graphcut"
+    coarse: str = "network"
     K: int = 6
     lambda_: float = 10.0
     max_radius: float | None = None

@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--coarse",
         metavar="GUESS",
-        default="graphcut",
-        help="where the person comes from without --mask: graphcut; network, the kit's own and its SPN; or "
+        default="network",
+        help="where the person comes from without --mask: network, the kit's own and its SPN; graphcut; or "
         "transformers:MODEL, a folder or name, and the SPN (default: %(default)s)",
     )
     add("--mask", metavar="FILE", type=Path, help="the person, white on black, instead of an estimate")
