@@ -33,68 +33,59 @@ class Pool:
         (n, H, W) bool.
     share
         Part of the batches that come from this pool, relative to the other pools.
+    pairs
+        Ordinal pairs of each photograph, where there are any.
 
     Examples
     --------
     >>> white = Item(np.ones((4, 3, 3), np.float32), mask=np.ones((4, 3), bool))
     >>> pool = hold([white, white], (4, 3))
-    >>> len(pool), pool[0].shape, [len(part) for part in pool.split(1)]
-    (2, (4, 3), [1, 1])
+    >>> len(pool), pool[0].shape
+    (2, (4, 3))
     """
 
     images: NDArray[np.uint8]
     masks: NDArray[np.bool_]
     share: float = 1.0
+    pairs: Sequence[NDArray[np.int64]] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, index: int) -> Item:
-        return Item(self.images[index].astype(np.float32) / 255, self.masks[index], name=str(index))
+        pairs = None if self.pairs is None else self.pairs[index]
+        return Item(self.images[index].astype(np.float32) / 255, self.masks[index], pairs=pairs, name=str(index))
 
     @functools.cached_property
     def of_nobody(self) -> bool:
         """Whether no photograph shows a person."""
         return not self.masks.any()
 
-    def split(self, n: int, *, seed: int = 0) -> tuple[Pool, Pool]:
-        """Hold out `n` at random: (the rest, the held out).
-
-        Raises
-        ------
-        DataError
-            If there are not more than `n`.
-        """
-        if not 0 <= n < len(self):
-            raise DataError(f"cannot hold out {n} of {len(self)} photographs and keep one")
-        order = np.random.default_rng(seed).permutation(len(self))
-        return self._pick(order[n:]), self._pick(order[:n])
-
-    def _pick(self, indices: NDArray[np.int64]) -> Pool:
-        return Pool(self.images[indices], self.masks[indices], self.share)
-
 
 def hold(items: Iterable[Item], shape: tuple[int, int], *, share: float = 1.0) -> Pool:
-    """Read photographs with masks and keep them at (H, W).
+    """Read photographs with masks, and pairs if all have them, and keep them at (H, W).
 
     Raises
     ------
     DataError
         If there are none, or one has no mask.
     """
-    images, masks = [], []
+    images, masks, pairs = [], [], []
     for item in items:
         small = resize(item, shape)
         if small.mask is None:
             raise DataError(f"{item.name} has no mask to learn from")
         images.append(np.round(small.image * 255).astype(np.uint8))
         masks.append(small.mask)
+        pairs += [] if small.pairs is None else [small.pairs]
     if not images:
         raise DataError("there is not one photograph to learn from")
-    return Pool(np.stack(images), np.stack(masks), share)
+    return Pool(np.stack(images), np.stack(masks), share, pairs if len(pairs) == len(images) else None)
 
 
-def draw(pools: Sequence[Pool], n: int, *, seed: int, step: int, elsewhere: float = 0.0) -> Batch:
+def draw(
+    pools: Sequence[Pool], n: int, *, seed: int, step: int, elsewhere: float = 0.0, pairs: int = 0
+) -> Batch:
     """The batch of a step: `n` varied photographs, each from a pool that is drawn by its share.
 
     Pools of different kinds are mixed within a batch: batch normalisation would learn other statistics for each kind
@@ -110,7 +101,8 @@ def draw(pools: Sequence[Pool], n: int, *, seed: int, step: int, elsewhere: floa
     Returns
     -------
     tuple of Tensor
-        image (n, 3, H, W) float32 in [0, 1] and mask (n, 1, H, W) float32 of 0 and 1.
+        image (n, 3, H, W) float32 in [0, 1] and mask (n, 1, H, W) float32 of 0 and 1; and, where `pairs` are asked
+        for, so many of each photograph, (n, pairs, 5) int64 as `ranking_loss` takes them.
 
     Examples
     --------
@@ -123,7 +115,16 @@ def draw(pools: Sequence[Pool], n: int, *, seed: int, step: int, elsewhere: floa
     shares = np.array([pool.share for pool in pools])
     backgrounds = [pool for pool in pools if elsewhere and pool.of_nobody]
     chosen = (pools[i] for i in rng.choice(len(pools), n, p=shares / shares.sum()))
-    return stack([vary(_moved(_any(pool, rng), backgrounds, elsewhere, rng), rng) for pool in chosen])
+    items = [vary(_moved(_any(pool, rng), backgrounds, elsewhere, rng), rng) for pool in chosen]
+    batch = stack(items)
+    return (*batch, torch.from_numpy(np.stack([_some(item, pairs, rng) for item in items]))) if pairs else batch
+
+
+def _some(item: Item, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """(n, 5): pairs of a photograph, drawn with repetition; rows of 0, which do not count, if it has none."""
+    if item.pairs is None or not len(item.pairs):
+        return np.zeros((n, 5), np.int64)
+    return item.pairs[rng.integers(len(item.pairs), size=n)]
 
 
 def _any(pool: Pool, rng: np.random.Generator) -> Item:

@@ -44,17 +44,12 @@ def test_what_cannot_be_held():
         hold([], (6, 4))
 
 
-def test_split_is_disjoint_complete_and_seeded():
-    pool = hold([blank(i / 255) for i in range(50)], (6, 4), share=0.3)
-    rest, held = pool.split(20, seed=1)
-    levels = [sorted(part.images[:, 0, 0, 0].tolist()) for part in (rest, held)]
-    assert (len(rest), len(held), rest.share, held.share) == (30, 20, 0.3, 0.3)
-    assert sorted(levels[0] + levels[1]) == list(range(50))
-    assert np.array_equal(held.images, pool.split(20, seed=1)[1].images)
-    assert not np.array_equal(held.images, pool.split(20, seed=2)[1].images)
-    for n in (-1, 50, 51):
-        with pytest.raises(DataError, match=f"cannot hold out {n} of 50"):
-            pool.split(n)
+def test_pairs_are_held_where_all_photographs_have_them():
+    pairs = np.array([[0, 0, 11, 7, 1], [3, 3, 3, 4, -1]])
+    items = [Item(item.image, item.mask, pairs=pairs) for item in photographs(3)]
+    assert np.array_equal(hold(items, (12, 8))[2].pairs, pairs)
+    assert hold(items, (6, 4))[0].pairs.tolist() == [[0, 0, 5, 3, 1], [1, 1, 1, 2, -1]]
+    assert hold([*items, *photographs(1)], (12, 8)).pairs is None
 
 
 # what is drawn
@@ -113,6 +108,18 @@ def test_every_photograph_of_a_pool_is_drawn():
     shares = draw([pool], 400, seed=0, step=0)[1].mean((1, 2, 3)).numpy()
     assert len(np.unique(shares.round(3))) > 8
     assert shares.min() < 0.2 and shares.max() == 1
+
+
+def test_pairs_are_drawn_for_each_photograph():
+    bright, blank_ = np.array([[1, 2, 3, 0, 1]]), np.empty((0, 5), np.int64)
+    with_pairs, without = (Pool(np.zeros((1, 9, 6, 3), np.uint8), np.zeros((1, 9, 6), bool), pairs=[pairs])
+                           for pairs in (bright, blank_))
+    pairs = draw([with_pairs], 3, seed=0, step=1, pairs=5)[2]
+    assert (pairs.shape, pairs.dtype) == ((3, 5, 5), torch.int64)
+    assert set(pairs[..., 4].unique().tolist()) <= {0, 1} and pairs[..., 4].any()
+    assert not draw([without], 3, seed=0, step=1, pairs=5)[2].any()
+    plain, more = draw([with_pairs], 3, seed=0, step=1), draw([with_pairs], 3, seed=0, step=1, pairs=5)
+    assert all(torch.equal(a, b) for a, b in zip(plain, more[:2], strict=True))
 
 
 # crops

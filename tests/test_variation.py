@@ -87,10 +87,23 @@ def test_every_second_one_is_flipped():
     assert np.mean(flipped) == pytest.approx(0.5, abs=0.1)
 
 
-@pytest.mark.parametrize("more", [{"depth": np.zeros((4, 4), np.float32)}, {"pairs": np.array([[0, 0, 1, 1, 1]])}])
-def test_what_cannot_be_moved_is_refused(more):
-    with pytest.raises(DataError, match="seven: depth and pairs cannot be varied"):
-        varied(Item(np.zeros((4, 4, 3), np.float32), name="seven", **more), 0)
+def test_a_depth_map_is_refused():
+    with pytest.raises(DataError, match="seven: a depth map cannot be varied"):
+        varied(Item(np.zeros((4, 4, 3), np.float32), name="seven", depth=np.zeros((4, 4), np.float32)), 0)
+
+
+def test_pairs_stay_on_what_they_were_on():
+    """From the bright blob to the dark background, before and after; at the rim a pixel is either."""
+    mask = blob()
+    rng = np.random.default_rng(0)
+    i, j = (rng.permutation(np.argwhere(where))[:200] for where in (mask, ~mask))
+    pairs = np.column_stack([i, j, np.resize([1, -1], 200)])
+    for seed in range(30):
+        found = varied(Item(lit(mask).image, mask, pairs=pairs), seed)
+        y_i, x_i, y_j, x_j, gamma = found.pairs.T
+        assert found.mask[y_i, x_i].mean() > 0.95 and found.mask[y_j, x_j].mean() < 0.05
+        assert 40 < len(gamma) <= 200 and abs(gamma.sum()) < 60
+    assert varied(lit(mask), 0).pairs is None
 
 
 def test_light_has_no_shape():

@@ -20,6 +20,7 @@ from dofkit.datasets.ccp import ccp
 from dofkit.datasets.diw import diw
 from dofkit.datasets.folders import folder
 from dofkit.datasets.item import DataError, Dataset, Item, data_folder
+from dofkit.datasets.orders import orders_from_depth, orders_from_mask
 from dofkit.datasets.scene_cache import scenes
 from dofkit.datasets.selfie import selfie
 from dofkit.datasets.variation import beside_person, set_before, vary
@@ -34,6 +35,8 @@ __all__ = [
     "data_folder",
     "diw",
     "folder",
+    "orders_from_depth",
+    "orders_from_mask",
     "resize",
     "scenes",
     "selfie",

@@ -18,7 +18,7 @@ ASPECT, ZOOM, TURN, SHIFT = 1.3, (0.8, 1.5), 6.0, 0.05
 
 
 def vary(item: Item, rng: np.random.Generator) -> Item:
-    """Turn, zoom, shift, stretch and flip a photograph with its mask, and change its light; the shape stays.
+    """Turn, zoom, shift, stretch and flip a photograph with its mask and pairs, and change its light; the shape stays.
 
     Stretch up to 1.3 either way, zoom 0.8 to 1.5 (both even in their logarithm), turn by 6 degrees (standard
     deviation), shift by 5 % of each side and as far as the zoom leaves room; a flip at even chance. What lies outside
@@ -27,14 +27,19 @@ def vary(item: Item, rng: np.random.Generator) -> Item:
     Parameters
     ----------
     item
-        Image (H, W, 3) and mask; depth and pairs are not moved, so an item that has them is refused.
+        Image (H, W, 3), mask and pairs; a depth map is not moved, so an item that has one is refused.
     rng
         The only source of chance: the same state gives the same result.
+
+    Returns
+    -------
+    Item
+        Pairs that leave the picture, or meet in one pixel, are dropped.
 
     Raises
     ------
     DataError
-        If the item has depth or pairs.
+        If the item has a depth map.
 
     Examples
     --------
@@ -43,8 +48,8 @@ def vary(item: Item, rng: np.random.Generator) -> Item:
     >>> varied.shape, bool(varied.mask.all())
     ((8, 8), True)
     """
-    if item.depth is not None or item.pairs is not None:
-        raise DataError(f"{item.name}: depth and pairs cannot be varied, only image and mask")
+    if item.depth is not None:
+        raise DataError(f"{item.name}: a depth map cannot be varied, only image, mask and pairs")
     movement = _movement(item.shape, rng)
     size = item.shape[::-1]
     image = cv2.warpAffine(item.image, movement, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
@@ -52,7 +57,8 @@ def vary(item: Item, rng: np.random.Generator) -> Item:
     if mask is not None:
         moved = cv2.warpAffine(mask.astype(np.float32), movement, size, borderMode=cv2.BORDER_REFLECT_101)
         mask = moved >= 0.5
-    return Item(relight(image, rng), mask, name=item.name)
+    pairs = None if item.pairs is None else _moved(item.pairs, movement, item.shape)
+    return Item(relight(image, rng), mask, pairs=pairs, name=item.name)
 
 
 def relight(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -155,6 +161,14 @@ def set_before(item: Item, background: Item) -> Item:
     behind = cv2.resize(background.image, size, interpolation=cv2.INTER_LINEAR)
     alpha = cv2.GaussianBlur(item.mask.astype(np.float32), (0, 0), 1.0)[..., None]
     return Item(np.asarray(alpha * item.image + (1 - alpha) * behind, np.float32), item.mask, name=item.name)
+
+
+def _moved(pairs: NDArray[np.int64], movement: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.int64]:
+    """The pairs whose points, moved and rounded, are two pixels of the picture."""
+    points = pairs[:, :4].reshape(-1, 2)[:, ::-1] @ movement[:, :2].T + movement[:, 2]  # (x, y)
+    moved = np.rint(points[:, ::-1]).astype(np.int64).reshape(-1, 4)
+    inside = ((moved >= 0) & (moved < np.array(shape * 2))).all(1) & (moved[:, :2] != moved[:, 2:]).any(1)
+    return np.column_stack([moved, pairs[:, 4]])[inside]
 
 
 def _movement(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -141,8 +141,8 @@ def train_coarse(
     def validate(model: nn.Module) -> float:
         return mean_iou(model, data.validation, engine)
 
-    plan = _plan(network, recipe.coarse_steps, recipe.rate)
-    run = train(network, batches, loss=loss, validate=validate, folder=folder, engine=engine, progress=progress, **plan)
+    how = plan(network, recipe.coarse_steps, recipe.rate)
+    run = train(network, batches, loss=loss, validate=validate, folder=folder, engine=engine, progress=progress, **how)
     return network, run
 
 
@@ -163,8 +163,8 @@ def train_guidance(
     def validate(model: nn.Module) -> float:
         return mean_iou(model, data.validation, engine)
 
-    plan = _plan(network, recipe.guidance_steps, recipe.rate)
-    run = train(network, batches, loss=loss, validate=validate, folder=folder, engine=engine, progress=progress, **plan)
+    how = plan(network, recipe.guidance_steps, recipe.rate)
+    run = train(network, batches, loss=loss, validate=validate, folder=folder, engine=engine, progress=progress, **how)
     return network, run
 
 
@@ -201,9 +201,9 @@ def train_spn(
     def validate(model: nn.Module) -> float:
         return mean_iou(lambda image: model(image, coarse(image).float()), data.validation, engine)
 
-    plan = _plan(network, recipe.spn_steps, recipe.rate)
+    how = plan(network, recipe.spn_steps, recipe.rate)
     return train(
-        network, batches, loss=loss, validate=validate, folder=folder, engine=engine, progress=progress, **plan
+        network, batches, loss=loss, validate=validate, folder=folder, engine=engine, progress=progress, **how
     )
 
 
@@ -222,7 +222,7 @@ def mean_iou(predict: Callable[[Tensor], Tensor], pools: Sequence[Pool], engine:
     return float(np.mean(scores))
 
 
-def _plan(network: nn.Module, cycles: Sequence[int], rate: float) -> dict[str, Any]:
+def plan(network: nn.Module, cycles: Sequence[int], rate: float) -> dict[str, Any]:
     """Optimiser, schedule and length, as `train` takes them."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=WEIGHT_DECAY)
     schedule = cosine(optimizer, *cycles, warmup=min(WARMUP, min(cycles) // 4))
