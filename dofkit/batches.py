@@ -38,8 +38,8 @@ class Pool:
     --------
     >>> white = Item(np.ones((4, 3, 3), np.float32), mask=np.ones((4, 3), bool))
     >>> pool = hold([white, white], (4, 3))
-    >>> len(pool), pool[0].shape, [len(part) for part in pool.split(1)]
-    (2, (4, 3), [1, 1])
+    >>> len(pool), pool[0].shape
+    (2, (4, 3))
     """
 
     images: NDArray[np.uint8]
@@ -56,22 +56,6 @@ class Pool:
     def of_nobody(self) -> bool:
         """Whether no photograph shows a person."""
         return not self.masks.any()
-
-    def split(self, n: int, *, seed: int = 0) -> tuple[Pool, Pool]:
-        """Hold out `n` at random: (the rest, the held out).
-
-        Raises
-        ------
-        DataError
-            If there are not more than `n`.
-        """
-        if not 0 <= n < len(self):
-            raise DataError(f"cannot hold out {n} of {len(self)} photographs and keep one")
-        order = np.random.default_rng(seed).permutation(len(self))
-        return self._pick(order[n:]), self._pick(order[:n])
-
-    def _pick(self, indices: NDArray[np.int64]) -> Pool:
-        return Pool(self.images[indices], self.masks[indices], self.share)
 
 
 def hold(items: Iterable[Item], shape: tuple[int, int], *, share: float = 1.0) -> Pool:

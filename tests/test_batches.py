@@ -44,19 +44,6 @@ def test_what_cannot_be_held():
         hold([], (6, 4))
 
 
-def test_split_is_disjoint_complete_and_seeded():
-    pool = hold([blank(i / 255) for i in range(50)], (6, 4), share=0.3)
-    rest, held = pool.split(20, seed=1)
-    levels = [sorted(part.images[:, 0, 0, 0].tolist()) for part in (rest, held)]
-    assert (len(rest), len(held), rest.share, held.share) == (30, 20, 0.3, 0.3)
-    assert sorted(levels[0] + levels[1]) == list(range(50))
-    assert np.array_equal(held.images, pool.split(20, seed=1)[1].images)
-    assert not np.array_equal(held.images, pool.split(20, seed=2)[1].images)
-    for n in (-1, 50, 51):
-        with pytest.raises(DataError, match=f"cannot hold out {n} of 50"):
-            pool.split(n)
-
-
 # what is drawn
 
 
