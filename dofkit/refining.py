@@ -42,13 +42,13 @@ class Refiner:
     guess : the kit's own coarse network, or any function from a photograph to a map.
     spn : refines the guess; None leaves it as it is.
     height : in pixels, of what the networks see: that of what they were trained on.
-    prepare : what becomes of the guess, a tensor (1, 1, h, w), before the SPN sees it.
+    prepare : what becomes of the guess, a tensor (1, 1, h, w), before the SPN sees it; nothing if None.
     """
 
     guess: nn.Module | Guess
     spn: nn.Module | None
     height: int = HEIGHT
-    prepare: Callable[[Tensor], Tensor] = staticmethod(lambda coarse: coarse)
+    prepare: Callable[[Tensor], Tensor] | None = None
 
     @torch.no_grad()
     def __call__(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -61,7 +61,8 @@ class Refiner:
         else:
             given = cv2.resize(self.guess(image), small.shape[1::-1], interpolation=cv2.INTER_AREA)
             coarse = torch.from_numpy(given)[None, None].to(device)
-        coarse = self.prepare(coarse)
+        if self.prepare is not None:
+            coarse = self.prepare(coarse)
         refined = coarse if self.spn is None else _mean_of_mirrored(self.spn(tensor, _with_mirror(coarse)))
         return _array(coarse), _array(refined)
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a photograph to the person in it: the coarse mask, and what the SPN makes of it (section 3.1).
 
-    photograph -> 224 px high -> coarse logits -> SPN -> m = 1 / (1 + exp(-v)) -> the photograph's size
+    coarse logits -> SPN -> v,    m = 1 / (1 + exp(-v)) at the photograph's size
 
-The networks see every photograph at the size they were trained at. What is finer than that, hair above all, is found
-afterwards by matting (`dofkit.matting`), at the photograph's own size.
+What is finer than the networks see, hair above all, is found afterwards by matting (`dofkit.matting`), at the
+photograph's own size.
 """
 
 from __future__ import annotations
@@ -13,23 +13,14 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from dofkit.coarse import Mode, grabcut_mask
-from dofkit.coarse.network import CoarseNetwork
 from dofkit.faces import find_face
-from dofkit.spn import SpatialPropagation
-from dofkit.weights import WeightsError, load_weights
-
-HEIGHT = 224
-"""Height in pixels of what the networks see."""
-
-WIDEST = 2.0
-"""Width of what they see, at most, in heights; a wider photograph is made smaller."""
+from dofkit.refining import HEIGHT, Guess, Refiner, back, shipped_network
+from dofkit.weights import WeightsError
 
 NOBODY = 0.004
 """A mask with less than this share of the picture is no person."""
@@ -39,9 +30,6 @@ UNSURE = 0.9
 
 Of 80 photographs held out of the training sets, 40 of each kind, the least sure mask has 0.905.
 """
-
-Guess = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""From a photograph (H, W, 3) in [0, 1] to (H, W) logits of the person."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +73,7 @@ class Segmenter:
     def __init__(
         self, guess: nn.Module | Guess, spn: nn.Module | None, *, name: str = "the coarse network", height: int = HEIGHT
     ) -> None:
-        self.guess, self.spn, self.name, self.height = guess, spn, name, height
+        self.refiner, self.name = Refiner(guess, spn, height), name
 
     @classmethod
     def shipped(cls, guess: Guess | None = None, *, name: str = "the coarse network") -> Segmenter:
@@ -101,28 +89,12 @@ class Segmenter:
         image
             (H, W, 3) float32 sRGB in [0, 1], of any size.
         """
-        small = _resized(image, self.height)
-        coarse, v = self.logits(small, image)
-        masks = [_back(_sigmoid(logits), image) for logits in (coarse, v)]
+        coarse, v = self.refiner(image)
+        masks = [back(_sigmoid(logits), image).clip(0, 1) for logits in (coarse, v)]
         if (masks[1] > 0.5).mean() < NOBODY or not _credible(v, image):
             return Segmentation(np.zeros_like(masks[1]), masks[0], "no person was found in this photograph")
-        refined = " and refined by the SPN" if self.spn is not None else ""
+        refined = " and refined by the SPN" if self.refiner.spn is not None else ""
         return Segmentation(masks[1], masks[0], f"the person was found by {self.name}{refined}")
-
-    @torch.no_grad()
-    def logits(
-        self, small: NDArray[np.float32], image: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Coarse and refined logits, both of the size of `small`, the photograph as the networks see it."""
-        device = _device(self.guess, self.spn)
-        tensor = _with_mirror(torch.from_numpy(small).permute(2, 0, 1)[None].to(device))
-        if isinstance(self.guess, nn.Module):
-            coarse = _mean_of_mirrored(self.guess(tensor))
-        else:
-            given = cv2.resize(self.guess(image), small.shape[1::-1], interpolation=cv2.INTER_AREA)
-            coarse = torch.from_numpy(given)[None, None].to(device)
-        v = coarse if self.spn is None else _mean_of_mirrored(self.spn(tensor, _with_mirror(coarse)))
-        return _array(coarse), _array(v)
 
 
 def segmenter(coarse: str = "network", mode: Mode = "auto") -> Segment:
@@ -169,30 +141,6 @@ def _graph_cut(image: NDArray[np.float32], mode: Mode) -> Segmentation:
     return Segmentation(found.mask, found.mask, found.message)
 
 
-@functools.cache
-def shipped_network(name: str) -> nn.Module:
-    """A network with the weights that come with the kit, read once."""
-    return load_weights(name, BUILDERS)
-
-
-BUILDERS: dict[str, Callable[..., nn.Module]] = {"coarse": CoarseNetwork, "spn": SpatialPropagation}
-"""What a weights file may ask for."""
-
-
-def _resized(image: NDArray[np.float32], height: int) -> NDArray[np.float32]:
-    """The photograph at a height: people are as tall in a wide picture as in an upright one."""
-    scale = min(height / image.shape[0], WIDEST * height / image.shape[1])
-    size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cv2.resize(image, size, interpolation=method)
-
-
-def _back(mask: NDArray[np.float32], image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mask at the photograph's size: cubic, since a guided filter, tried, lost thin limbs (1 point of IoU)."""
-    method = cv2.INTER_CUBIC if mask.shape[0] <= image.shape[0] else cv2.INTER_AREA
-    return cv2.resize(mask, image.shape[1::-1], interpolation=method).clip(0, 1)
-
-
 def _credible(v: NDArray[np.float32], image: NDArray[np.float32]) -> bool:
     """Whether a mask is sure of itself, or backed by a face."""
     inside = v > 0
@@ -200,25 +148,5 @@ def _credible(v: NDArray[np.float32], image: NDArray[np.float32]) -> bool:
     return bool(sure) or find_face(image) is not None
 
 
-def _with_mirror(x: Tensor) -> Tensor:
-    return torch.cat([x, x.flip(-1)])
-
-
-def _mean_of_mirrored(x: Tensor) -> Tensor:
-    """What was said of a photograph and of its mirror image, averaged: half a point of IoU for nothing."""
-    return (x[:1] + x[1:].flip(-1)) / 2
-
-
 def _sigmoid(v: NDArray[np.float32]) -> NDArray[np.float32]:
     return (0.5 + 0.5 * np.tanh(v / 2)).astype(np.float32)
-
-
-def _array(x: Tensor) -> NDArray[np.float32]:
-    return x[0, 0].float().cpu().numpy()
-
-
-def _device(*networks: object) -> torch.device:
-    """Where the networks' parameters are; the CPU if there are none."""
-    parameters = (p for network in networks if isinstance(network, nn.Module) for p in network.parameters())
-    first = next(parameters, None)
-    return torch.device("cpu") if first is None else first.device

@@ -19,7 +19,8 @@ from dofkit.datasets import scenes
 from dofkit.evaluation import evaluate_masks
 from dofkit.photo import write_photo
 from dofkit.pipeline import mode_of
-from dofkit.segmentation import HEIGHT, NOBODY, UNSURE, Segmentation, Segmenter, check_guess, segmenter
+from dofkit.refining import HEIGHT, Refiner
+from dofkit.segmentation import NOBODY, UNSURE, Segmentation, Segmenter, check_guess, segmenter
 from dofkit.spn import SpatialPropagation
 from dofkit.weights import WeightsError
 
@@ -75,11 +76,10 @@ def test_without_an_spn_the_guess_is_the_mask():
 
 def test_a_photograph_and_its_mirror_image_are_treated_alike():
     image = noise(64, 48)
-    logits, refined = Segmenter(Ramp(), Plus(), height=64).logits(image, image)
+    logits, refined = Refiner(Ramp(), Plus(), height=64)(image)
     assert logits == pytest.approx(np.full((64, 48), 1.5), abs=1e-5)
     assert refined == pytest.approx(1.5 + image[..., 0], abs=1e-5)
-    segment = small()
-    there, mirrored = (segment.logits(picture, picture) for picture in (image, image[:, ::-1].copy()))
+    there, mirrored = (small().refiner(picture) for picture in (image, image[:, ::-1].copy()))
     for a, b in zip(there, mirrored, strict=True):
         assert a == pytest.approx(b[:, ::-1], abs=1e-4)
 
@@ -112,7 +112,7 @@ def test_who_covers_less_than_that_is_nobody(pixels, message):
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 2), (32, 32), (63, 65), (64, 64), (70, 500)])
 def test_any_size_of_photograph(size):
     segment = small()
-    segment.guess.score.bias.data.fill_(3)
+    segment.refiner.guess.score.bias.data.fill_(3)
     image = noise(*size)
     image.flags.writeable = False
     found, again = segment(image), segment(image)
@@ -126,7 +126,7 @@ def test_twelve_megapixels_need_little_memory():
     """The picture has 144 MB; masks of its size have 48 MB each."""
     image = np.full((3000, 4000, 3), 0.5, np.float32)
     segment = small()
-    segment.guess.score.bias.data.fill_(3)
+    segment.refiner.guess.score.bias.data.fill_(3)
     tracemalloc.start()
     found = segment(image)
     peak = tracemalloc.get_traced_memory()[1]
@@ -153,12 +153,12 @@ def test_networks_are_used_where_they_are():
 
 def test_nothing_else_is_touched():
     segment = small()
-    before = {name: value.clone() for name, value in segment.spn.state_dict().items()}
+    before = {name: value.clone() for name, value in segment.refiner.spn.state_dict().items()}
     state = torch.get_rng_state()
     segment(noise(40, 40))
     assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(value, before[name]) for name, value in segment.spn.state_dict().items())
-    assert not any(p.grad is not None for p in segment.spn.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in segment.refiner.spn.state_dict().items())
+    assert not any(p.grad is not None for p in segment.refiner.spn.parameters())
 
 
 @pytest.mark.parametrize(("size", "seen"), [

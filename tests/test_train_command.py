@@ -13,7 +13,7 @@ from dofkit import cli
 from dofkit.commands import train as command
 from dofkit.recipes import making
 from dofkit.recipes.segmentation import RECIPES, Recipe
-from dofkit.segmentation import BUILDERS
+from dofkit.refining import BUILDERS
 from dofkit.weights import card, load_weights, metadata
 
 TINY = Recipe((64, 48), 32, 2, 4, 4, 2, (3,), (2,), (3,), 3e-3, 3, 2, real=False)

@@ -23,6 +23,7 @@ from dofkit.coarse.network import CoarseNetwork
 from dofkit.datasets import Dataset, Item, ccp, orders_from_depth, orders_from_mask, scenes, selfie
 from dofkit.datasets.item import PathLike
 from dofkit.datasets.scene_cache import Kind, Split
+from dofkit.depth import standardised
 from dofkit.engines import Engine
 from dofkit.losses import body_consistency_loss, ranking_loss
 from dofkit.metrics import whdr
@@ -147,7 +148,7 @@ def train_spn(
         image, mask, pairs = (part.to(engine.device) for part in draw(
             data.train, recipe.batch // 2, seed=seed + 1 + consistent, step=step, pairs=PAIRS))
         with torch.no_grad(), engine.autocast():
-            guess = coarse(image).float()
+            guess = standardised(coarse(image).float())
         return image, guess, mask, pairs
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
@@ -157,7 +158,7 @@ def train_spn(
         return ranked + recipe.weight * body_consistency_loss(z, mask, recipe.delta) if consistent else ranked
 
     def validate(model: nn.Module) -> float:
-        return 1 - mean_whdr(lambda image: model(image, coarse(image).float()), data.validation, engine)
+        return 1 - mean_whdr(lambda image: model(image, standardised(coarse(image).float())), data.validation, engine)
 
     steps, rate = (recipe.consistency_steps, recipe.rate / 3) if consistent else (recipe.ranking_steps, recipe.rate)
     return train(network, batches, loss=loss, validate=validate, folder=folder, engine=engine, progress=progress,

@@ -37,7 +37,8 @@ from dofkit.recipes.segmentation import (
     train_guidance,
     train_spn,
 )
-from dofkit.segmentation import BUILDERS, HEIGHT, Segmenter
+from dofkit.refining import BUILDERS, HEIGHT
+from dofkit.segmentation import Segmenter
 from dofkit.spn import SpatialPropagation
 from dofkit.training import Progress, Run
 from dofkit.weights import WeightsError, load_weights, save_weights

@@ -25,7 +25,7 @@ def run() -> list[dict[str, Any]]:
     image = photograph("500x300")
     both = Segmenter.shipped()
     contenders = {
-        "coarse": lambda: Segmenter(both.guess, None)(image),
+        "coarse": lambda: Segmenter(both.refiner.guess, None)(image),
         "coarse + SPN": lambda: both(image),
         "graph cut": lambda: grabcut_mask(image),
     }
