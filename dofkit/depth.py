@@ -82,7 +82,7 @@ def estimator(coarse: str = "network") -> Estimate:
         return DepthEstimator()
     if coarse == "prior":
         return _prior
-    from dofkit.coarse.offtheshelf import load_depth
+    from dofkit.coarse.offtheshelf_depth import load_depth
 
     model = coarse.removeprefix("transformers:")
     return DepthEstimator(load_depth(model), name=model)

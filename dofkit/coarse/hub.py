@@ -37,6 +37,25 @@ class ModelError(ValueError):
     """A model that cannot be had or used; the message says why and what to do."""
 
 
+def named(spec: str) -> tuple[str, str]:
+    """A model's folder or name, and what is said after a #.
+
+    >>> named("owner/model#hat,hair")
+    ('owner/model', 'hat,hair')
+    """
+    if spec.startswith("#") or not spec.strip():
+        raise ModelError("no model is named: give a folder with config.json and model.safetensors, or OWNER/MODEL")
+    name, _, wished = (spec, "", "") if Path(spec).is_dir() else spec.partition("#")
+    return name, wished
+
+
+def finite(values: Tensor, name: str) -> np.ndarray:
+    """What a model gave, as an array, or a ModelError if it holds NaN or infinities."""
+    if not bool(values.isfinite().all()):
+        raise ModelError(f"the model '{name}' gives numbers that are not finite: its weights are damaged")
+    return values.float().cpu().numpy()
+
+
 def model_folder(name: str) -> Path:
     """The folder of a model: given, or in the hub's cache once it is downloaded.
 

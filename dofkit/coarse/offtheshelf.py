@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dofkit.coarse.hub import ModelError, load_model, model_folder, preparation, quiet
+from dofkit.coarse.hub import ModelError, finite, load_model, model_folder, named, preparation, quiet
 
 PERSON = frozenset({
     "person", "people", "human", "man", "woman", "child", "boy", "girl", "baby", "pedestrian", "rider", "foreground",
@@ -80,9 +79,7 @@ class PersonSegmenter:
         with torch.inference_mode(), quiet():
             v = person_logits(class_logits(self.model(self.prepare(image).to(device))), self.classes)
             v = F.interpolate(v[:, None], size=image.shape[:2], mode="bilinear")[0, 0]
-        if not bool(v.isfinite().all()):
-            raise ModelError(f"the model '{self.name}' gives numbers that are not finite: its weights are damaged")
-        return v.float().cpu().numpy()
+        return finite(v, self.name)
 
 
 def load_segmenter(spec: str, *, device: str | torch.device = "cpu") -> PersonSegmenter:
@@ -101,9 +98,7 @@ def load_segmenter(spec: str, *, device: str | torch.device = "cpu") -> PersonSe
         transformers is not installed; no such folder or model, or no network; a model of another kind, without
         trained weights for all it needs, or without a class that is a person (the message lists the classes).
     """
-    if spec.startswith("#") or not spec.strip():
-        raise ModelError("no model is named: give a folder with config.json and model.safetensors, or OWNER/MODEL")
-    name, _, wished = (spec, "", "") if Path(spec).is_dir() else spec.partition("#")
+    name, wished = named(spec)
     folder = model_folder(name)
     config, model = load_model(folder, name, _semantic)
     names = {int(index): str(label) for index, label in config.id2label.items()}
