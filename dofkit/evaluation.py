@@ -55,7 +55,7 @@ class MaskScores:
     def report(self) -> dict[str, Any]:
         """The means (None where no photograph has one), the counts and the failures, for JSON."""
         masks = {
-            mask: {"iou": _rounded(self.mean(mask)), "iou_near_boundary": _rounded(self.mean(f"{mask}_near_boundary"))}
+            mask: {"iou": rounded(self.mean(mask)), "iou_near_boundary": rounded(self.mean(f"{mask}_near_boundary"))}
             for mask in ("coarse", "refined")
         }
         return {
@@ -83,7 +83,7 @@ def evaluate_masks(
         If not one photograph could be evaluated; the message gives the first reason.
     """
     scores, failures = [], []
-    for done, (name, item) in enumerate(_readable(photographs), 1):
+    for done, (name, item) in enumerate(readable(photographs, "mask"), 1):
         if isinstance(item, Item):
             scores.append(score_masks(segment, item))
         else:
@@ -110,16 +110,18 @@ def score_masks(segment: Segment, item: Item) -> MaskScore:
     )
 
 
-def _rounded(mean: float) -> float | None:
+def rounded(mean: float) -> float | None:
+    """For JSON: five digits, None for NaN."""
     return None if np.isnan(mean) else round(mean, 5)
 
 
-def _readable(photographs: Dataset) -> Iterator[tuple[str, Item | Exception]]:
+def readable(photographs: Dataset, *wanted: str) -> Iterator[tuple[str, Item | Exception]]:
+    """The name of each photograph with what was read, or why it cannot be used: one of `wanted` has to be known."""
     for index, key in enumerate(photographs.keys):
         try:
             item = photographs[index]
-            if item.mask is None:
-                raise DataError(f"{item.name} has no mask to compare with")
+            if all(getattr(item, what) is None for what in wanted):
+                raise DataError(f"{item.name} has no {' or '.join(wanted)} to compare with")
             yield item.name, item
         except (DataError, PhotoError, OSError) as error:
             yield str(key), error

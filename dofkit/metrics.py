@@ -6,6 +6,7 @@
     PSNR    10 log10(1 / mean squared error),  SSIM of Wang et al.      Table 2
     leak    colour error beside the body's edge, outside and inside     ours, for Fig. 11
     spread  (E (z_i - z_j)^2)^(1/2) over the body, Eq. 3 with delta = 0  ours, for Fig. 8
+    step    how much of the depth's step at the body's edge is made within a few pixels   ours, for section 4.3
 
 A number for a data set is the plain mean over its pictures. A measure that does not exist for a picture
 (the boundary of an empty mask, the error rate of no pairs) is NaN, so that a table cannot hide it. Shapes
@@ -272,6 +273,47 @@ def body_spread(depth: ArrayLike, mask: ArrayLike) -> float:
     if not body.any() or high <= low:
         return float("nan")
     return float(np.sqrt(2.0) * z[body].std() / (high - low))
+
+
+def boundary_step(depth: ArrayLike, mask: ArrayLike, *, near: float = 3.0, far: float = 15.0) -> float:
+    """How sharply the depth steps at the body's edge: the "sharper boundaries" of section 4.3.
+
+    The mean depth outside less that inside, within `near` px of the edge, as a part of the same at `near` to `far` px.
+
+    Parameters
+    ----------
+    depth
+        (H, W), finite, larger = farther.
+    mask
+        (H, W), as for `iou`: the true person.
+    near, far
+        Distances from the edge in pixels, 1 <= near < far.
+
+    Returns
+    -------
+    float
+        1 for a step, about a sixth for an even slope at the default distances; NaN without an edge, or where the body
+        is no nearer than what is around it.
+
+    Examples
+    --------
+    >>> mask = np.zeros((9, 80)); mask[:, 40:] = 1
+    >>> slope = np.clip(np.arange(80.0), 24, 55)[None].repeat(9, axis=0)
+    >>> boundary_step(1 - mask, mask), round(boundary_step(-slope, mask), 2)
+    (1.0, 0.17)
+    """
+    z, body = np.asarray(depth, dtype=np.float64), _person(mask, "mask")
+    _same_shape(z, body)
+    if not 1 <= near < far:
+        raise ValueError(f"near = {near} and far = {far}: choose 1 <= near < far")
+    if body.all() or not body.any():
+        return float("nan")
+    distance = _distance_to_edge(body)
+    rings = [(distance <= near), (distance > near) & (distance <= far)]
+    if not all((ring & side).any() for ring in rings for side in (body, ~body)):
+        return float("nan")
+    close, wide = (z[ring & ~body].mean() - z[ring & body].mean() for ring in rings)
+    return float(close / wide) if wide > 0 else float("nan")
 
 
 def _person(values: ArrayLike, name: str, *, at_half: bool = False) -> BoolArray:

@@ -27,8 +27,10 @@ REACH = 0.08
 Pairs = NDArray[np.int64]
 
 
-def orders_from_depth(depth: NDArray[np.float32], n: int, rng: np.random.Generator) -> Pairs:
-    """Pairs of points whose depths differ by more than 3 %; every second one of two points close to each other.
+def orders_from_depth(
+    depth: NDArray[np.float32], n: int, rng: np.random.Generator, *, close: bool = True
+) -> Pairs:
+    """Pairs of points whose depths differ by more than 3 %.
 
     Parameters
     ----------
@@ -38,6 +40,8 @@ def orders_from_depth(depth: NDArray[np.float32], n: int, rng: np.random.Generat
         How many are drawn; pairs at nearly equal depth fall away.
     rng
         The only source of chance.
+    close
+        Whether every second pair is drawn from points close to each other, for learning.
 
     Returns
     -------
@@ -53,9 +57,10 @@ def orders_from_depth(depth: NDArray[np.float32], n: int, rng: np.random.Generat
     """
     size = np.array(depth.shape)
     i = rng.integers(0, size, (n, 2))
-    step = np.rint(rng.uniform(-REACH, REACH, (n, 2)) * size[0]).astype(np.int64)
-    close = (i + step).clip(0, size - 1)
-    j = np.where((np.arange(n) % 2 == 0)[:, None], rng.integers(0, size, (n, 2)), close)
+    j = rng.integers(0, size, (n, 2))
+    if close:
+        step = np.rint(rng.uniform(-REACH, REACH, (n, 2)) * size[0]).astype(np.int64)
+        j[1::2] = (i + step).clip(0, size - 1)[1::2]
     ratio = np.log(depth[i[:, 0], i[:, 1]] / depth[j[:, 0], j[:, 1]])
     known = np.abs(ratio) > MARGIN
     return np.column_stack([i, j, np.sign(ratio)])[known].astype(np.int64)
