@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from dofkit.coarse import lower_is_nearer
-from dofkit.refining import Guess, Refiner, back, shipped_network
+from dofkit.refining import HEIGHT, Guess, Refiner, back, shipped_network
 from dofkit.weights import WeightsError
 
 SPREAD = 3.0
@@ -49,16 +49,32 @@ class DepthEstimator:
 
     Parameters
     ----------
-    guess : the kit's own coarse network if None, or any function from a photograph to depth, larger = farther.
+    guess : the kit's own coarse network, or any function from a photograph to depth, larger = farther.
+    spn : refines the guess.
     name : of the guess, for the message.
+    height : in pixels, of what the networks see: that of what they were trained on.
     """
 
-    def __init__(self, guess: Guess | None = None, *, name: str = "the coarse network") -> None:
-        network = shipped_network("depth-coarse") if guess is None else guess
-        self.refiner, self.name = Refiner(network, shipped_network("depth-spn"), prepare=standardised), name
+    def __init__(
+        self, guess: nn.Module | Guess, spn: nn.Module, *, name: str = "the coarse network", height: int = HEIGHT
+    ) -> None:
+        self.refiner, self.name = Refiner(guess, spn, height, standardised), name
+
+    @classmethod
+    def shipped(cls, guess: Guess | None = None, *, name: str = "the coarse network") -> DepthEstimator:
+        """The SPN that comes with the kit, behind the kit's own coarse network or a guess of your own."""
+        return cls(shipped_network("depth-coarse") if guess is None else guess, shipped_network("depth-spn"), name=name)
 
     def __call__(self, image: NDArray[np.float32], mask: NDArray[np.float32]) -> Depth:
-        """Estimate depth; the networks see the photograph alone, not the mask."""
+        """Estimate depth; the networks see the photograph alone, not the mask.
+
+        Parameters
+        ----------
+        image
+            (H, W, 3) float32 sRGB in [0, 1], of any size.
+        mask
+            Not used.
+        """
         coarse, z = (back(values, image) for values in self.refiner(image))
         return Depth(z, coarse, f"depth was guessed by {self.name} and refined by the SPN")
 
@@ -79,13 +95,13 @@ def estimator(coarse: str = "network") -> Estimate:
     """
     check_depth_guess(coarse)
     if coarse == "network":
-        return DepthEstimator()
+        return DepthEstimator.shipped()
     if coarse == "prior":
         return _prior
     from dofkit.coarse.offtheshelf_depth import load_depth
 
     model = coarse.removeprefix("transformers:")
-    return DepthEstimator(load_depth(model), name=model)
+    return DepthEstimator.shipped(load_depth(model), name=model)
 
 
 def check_depth_guess(coarse: str) -> None:

@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "target",
-        choices=("segmentation", "table1"),
-        help="segmentation: the coarse network and the SPN; table1: the rows of Table 1, small, each from three seeds",
+        choices=("segmentation", "depth", "table1"),
+        help="segmentation or depth: its coarse network and SPN; table1: the rows of Table 1, small, from three seeds",
     )
     add(
         "--profile",
@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, or go on where an interrupted run of the same options stopped; returns the exit code."""
     from dofkit.engines import TrainingError, fabric, local
     from dofkit.recipes.making import make_segmentation
+    from dofkit.recipes.making_depth import make_depth
     from dofkit.recipes.table1 import make_table1
 
     if args.target == "table1" and (args.profile == "paper" or args.devices != 1 or args.vgg16 or args.seed):
@@ -52,7 +53,12 @@ def run(args: argparse.Namespace) -> int:
         raise TrainingError(f"the seed is {args.seed}: choose a whole number from 0 to {2**63 - 1}")
     engine = local(precision="auto") if args.devices == 1 else fabric(args.devices, precision="auto")
     show = stages(shown=engine.main)
-    if args.target == "table1":
+    if args.target == "depth":
+        if args.vgg16:
+            raise TrainingError("the depth networks begin as the segmentation's: leave out the VGG-16 weights")
+        report = make_depth(args.profile, args.out, engine=engine, stage=show, root=args.data_root,
+                            seed=args.seed).get("test")
+    elif args.target == "table1":
         report = make_table1(args.profile, args.out, engine=engine, stage=show, root=args.data_root)["iou"]
     else:
         report = make_segmentation(args.profile, args.out, engine=engine, stage=show, root=args.data_root,

@@ -58,3 +58,32 @@ def _row(test: str, scores: Mapping[str, Any]) -> dict[str, Any]:
         "coarse, within 5 px of the boundary": scores["coarse"]["iou_near_boundary"],
         "SPN, within 5 px of the boundary": scores["refined"]["iou_near_boundary"],
     }
+
+
+def depth_card(name: str, report: Mapping[str, Any]) -> str:
+    """The card of the depth networks, from the report of their making (`depth.json`)."""
+    recipe, training = report["recipe"], report["training"]
+    stages = ["coarse"] if name == "coarse" else ["ranking", "consistency"]
+    what = {"coarse": "coarse network: a photograph in, coarse depth out, larger = farther, no unit",
+            "spn": "spatial propagation network: refines the depth of the coarse network"}[name]
+    data = "scenes with exact depth, the selfie set of Shen et al. and Clothing Co-Parsing (training parts) by rules"
+    lines = [
+        f"# depth-{name}",
+        "",
+        f"The depth's {what}. It began as the segmentation's.",
+        "",
+        f"- data: {data if recipe['real'] else 'scenes with exact depth'}; photographs in each pool: "
+        f"{report['photographs']['train']}, scenes to choose by: {report['photographs']['validation']}",
+        f"- profile {report['profile']}, seed {report['seed']}, sources {report['source']}",
+        *[f"- {stage}: {training[stage]['steps']} steps, {training[stage]['seconds'] / 60:.0f} minutes on "
+          f"{training[stage]['device']} in {training[stage]['precision']}; best validation WHDR "
+          f"{1 - training[stage]['validation']:.4f} at step {training[stage]['best step']}" for stage in stages],
+        f"- made by `dofkit train depth --profile {report['profile']} --seed {report['seed']}`",
+        "",
+    ]
+    if "test" in report:
+        rows = [{"test set": test, "depth": depth, **scores[key]}
+                for test, scores in report["test"]["consistency"].items()
+                for depth, key in (("lower is nearer", "lower is nearer"), ("coarse", "coarse"), ("SPN", "refined"))]
+        lines += ["On scenes that were never trained on nor chosen by:", "", markdown_table(rows)]
+    return "\n".join(lines) + "\n"

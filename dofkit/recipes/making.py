@@ -116,7 +116,7 @@ def make_segmentation(
         "recipe": asdict(recipe),
         "vgg16": None if vgg16 is None else vgg16.name,
         "photographs": counts,
-        "training": {name: _told(run, engine) for name, run in runs.items()},
+        "training": {name: told(run, engine) for name, run in runs.items()},
     }
     if engine.main:
         arguments = {"width": recipe.width, "channels": recipe.channels, "norm": vgg16 is None}
@@ -128,20 +128,20 @@ def make_segmentation(
     return report
 
 
-def claim(folder: Path, told: Mapping[str, Any], engine: Engine) -> None:
+def claim(folder: Path, identity: Mapping[str, Any], engine: Engine, *, report: str = REPORT) -> None:
     """Make the folder of a training; checkpoints of another one would be taken for its own.
 
     Raises
     ------
     TrainingError
-        If the folder cannot be made, or its report says that something of `told` was different there.
+        If the folder cannot be made, or its report says that something of `identity` was different there.
     """
-    file = folder / REPORT
+    file = folder / report
     try:
         folder.mkdir(parents=True, exist_ok=True)
         new = not file.exists()
-        there = told if new else json.loads(file.read_bytes())
-        differ = [f"{key} {there[key]}, not {told[key]}" for key in told if there[key] != told[key]]
+        there = identity if new else json.loads(file.read_bytes())
+        differ = [f"{key} {there[key]}, not {identity[key]}" for key in identity if there[key] != identity[key]]
     except OSError as error:
         raise TrainingError(f"cannot use the folder '{folder}' ({error.strerror or error}): choose another") from error
     except (ValueError, LookupError, TypeError) as error:
@@ -150,7 +150,7 @@ def claim(folder: Path, told: Mapping[str, Any], engine: Engine) -> None:
         raise TrainingError(f"in '{folder}' is a training with {' and '.join(differ)}: "
                             "name another folder for this one")
     if new and engine.main:
-        write_bytes(file, (json.dumps(told, indent=1) + "\n").encode())
+        write_bytes(file, (json.dumps(identity, indent=1) + "\n").encode())
 
 
 def _untrained(profile: str, seed: int, vgg16: Path | None) -> SpatialPropagation:
@@ -204,7 +204,8 @@ def _write(folder: Path, networks: Mapping[str, tuple[nn.Module, dict[str, Any]]
     write_bytes(folder / REPORT, (json.dumps(report, indent=1) + "\n").encode())
 
 
-def _told(run: Run, engine: Engine) -> dict[str, Any]:
+def told(run: Run, engine: Engine) -> dict[str, Any]:
+    """What a report says of a stage of training."""
     return {
         "steps": run.steps,
         "best step": run.best_step,

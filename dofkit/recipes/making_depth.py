@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From data to the depth networks with their cards: train the stages, measure them once on test data, write all of it.
+
+OUT/coarse, ranking, consistency    checkpoints, curves
+OUT/depth-coarse.*, depth-spn.*     weights and cards
+OUT/depth.json                      recipe, counts, training, test scores: what the cards and tables are made from
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from dofkit.coarse.network import CoarseNetwork
+from dofkit.datasets import scenes
+from dofkit.depth import DepthEstimator
+from dofkit.depth_evaluation import evaluate_depths
+from dofkit.engines import Engine
+from dofkit.files import write_bytes
+from dofkit.provenance import source_hash
+from dofkit.recipes.cards import depth_card
+from dofkit.recipes.depth import RECIPES, gather, take, train_coarse, train_spn
+from dofkit.recipes.making import Stage, claim, told
+from dofkit.refining import shipped_network
+from dofkit.spn import SpatialPropagation
+from dofkit.weights import save_weights
+
+REPORT = "depth.json"
+SCENES = 100
+
+
+def make_depth(
+    profile: str,
+    folder: Path,
+    *,
+    engine: Engine,
+    stage: Stage,
+    root: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Train, evaluate and write the depth networks of a profile; goes on where it was interrupted.
+
+    They begin as the segmentation networks that come with the kit, and have their sizes.
+
+    Parameters
+    ----------
+    profile, folder, engine, stage, root, seed
+        As for `make_segmentation`.
+
+    Returns
+    -------
+    dict
+        What stands in `depth.json`.
+
+    Raises
+    ------
+    DataError, TrainingError, WeightsError
+        See there; what is already made stays.
+    """
+    recipe = RECIPES[profile]
+    claim(folder, {"profile": profile, "seed": seed}, engine, report=REPORT)
+    with stage("reading photographs"):
+        data = gather(recipe, root=root, seed=seed)
+    runs = {}
+    with stage("coarse depth") as progress:
+        coarse, runs["coarse"] = train_coarse(
+            recipe, data, person_network(), seed=seed, folder=folder / "coarse", engine=engine, progress=progress
+        )
+    spn = untrained_spn(seed)
+    networks: dict[str, nn.Module] = {}
+    for name, consistent in (("ranking", False), ("consistency", True)):
+        with stage(name) as progress:
+            runs[name] = train_spn(
+                recipe, data, coarse, spn, consistent=consistent, seed=seed, folder=folder / name, engine=engine,
+                progress=progress,
+            )
+        networks[name] = _copied(spn)
+    report = {
+        "profile": profile,
+        "seed": seed,
+        "source": source_hash(),
+        "recipe": asdict(recipe),
+        "photographs": {"train": [len(pool) for pool in data.train],
+                        "validation": [len(pool) for pool in data.validation]},
+        "training": {name: told(run, engine) for name, run in runs.items()},
+    }
+    if engine.main:
+        with stage("evaluation"):
+            report["test"] = {name: scores(coarse, network, recipe.shape[0]) for name, network in networks.items()}
+        _write(folder, {"coarse": coarse, "spn": spn}, report)
+    return report
+
+
+def person_network() -> CoarseNetwork:
+    """The segmentation's coarse network, which depth begins as."""
+    network = shipped_network("segmentation-coarse")
+    assert isinstance(network, CoarseNetwork)
+    return network
+
+
+def untrained_spn(seed: int) -> SpatialPropagation:
+    """An SPN whose guidance is the segmentation's; the propagation and what is around it start from nothing."""
+    learned = shipped_network("segmentation-spn")
+    assert isinstance(learned, SpatialPropagation)
+    torch.manual_seed(seed)
+    spn = _like(learned)
+    take(spn, learned, "gates.", "into.", "out.")
+    return spn
+
+
+def scores(coarse: nn.Module, spn: nn.Module, height: int) -> dict[str, Any]:
+    """Scores of a pair of networks on the test scenes."""
+    estimate = DepthEstimator(coarse, spn, height=height)
+    return {
+        f"scenes, {name}": evaluate_depths(
+            estimate, scenes(SCENES, split="test", kind=kind, size=size), metric=True).report()
+        for name, kind, size in (("selfie", "selfie", (256, 192)), ("whole body", "whole-body", (256, 168)))
+    }
+
+
+def arguments(spn: SpatialPropagation) -> dict[str, Any]:
+    """What `SpatialPropagation` was built with."""
+    return {"width": spn.guidance.ups[-1][0].out_channels, "channels": spn.channels}
+
+
+def _like(spn: SpatialPropagation) -> SpatialPropagation:
+    return SpatialPropagation(**arguments(spn))
+
+
+def _copied(spn: SpatialPropagation) -> SpatialPropagation:
+    copy = _like(spn)
+    copy.load_state_dict(spn.state_dict())
+    return copy.eval()
+
+
+def _write(folder: Path, networks: Mapping[str, nn.Module], report: Mapping[str, Any]) -> None:
+    coarse, spn = networks["coarse"], networks["spn"]
+    assert isinstance(coarse, CoarseNetwork) and isinstance(spn, SpatialPropagation)
+    sizes = {"coarse": {"width": coarse.to_2[0].out_channels}, "spn": arguments(spn)}
+    for name, network in networks.items():
+        save_weights(folder / f"depth-{name}.safetensors", network, network=name, arguments=sizes[name],
+                     card=depth_card(name, report))
+    write_bytes(folder / REPORT, (json.dumps(report, indent=1) + "\n").encode())
