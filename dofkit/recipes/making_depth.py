@@ -142,7 +142,8 @@ def _copied(spn: SpatialPropagation) -> SpatialPropagation:
 
 def _write(folder: Path, networks: Mapping[str, nn.Module], report: Mapping[str, Any]) -> None:
     coarse, spn = networks["coarse"], networks["spn"]
-    assert isinstance(coarse, CoarseNetwork) and isinstance(spn, SpatialPropagation)
+    assert isinstance(coarse, CoarseNetwork)
+    assert isinstance(spn, SpatialPropagation)
     sizes = {"coarse": {"width": coarse.to_2[0].out_channels}, "spn": arguments(spn)}
     for name, network in networks.items():
         save_weights(folder / f"depth-{name}.safetensors", network, network=name, arguments=sizes[name],
