@@ -22,8 +22,9 @@ import cv2
 import numpy as np
 
 from dofkit import layers, matting, render
-from dofkit.coarse import Mode, lower_is_nearer
+from dofkit.coarse import Mode
 from dofkit.colour import linear_to_srgb, srgb_to_linear
+from dofkit.depth import Depth, check_depth_guess, estimator
 from dofkit.faces import find_face
 from dofkit.maps import check_depth, check_mask
 from dofkit.photo import Photo, PhotoError
@@ -46,6 +47,7 @@ class Portrait:
     image : (H, W, 3) float32 sRGB in [0, 1], the photograph I.
     coarse : (H, W) float32 in [0, 1], the person before the SPN; the mask itself where one was given.
     mask : (H, W) float32 in [0, 1], the person m before matting.
+    coarse_depth : (H, W) float32, depth before the SPN; None where there is none.
     depth : (H, W) float32, z, larger = farther, no unit; None for a selfie without depth.
     alpha : (H, W) float32 in [0, 1], the matte.
     labels : (H, W) uint8 layers from near to far; None for a selfie.
@@ -59,6 +61,7 @@ class Portrait:
     image: np.ndarray
     coarse: np.ndarray
     mask: np.ndarray
+    coarse_depth: np.ndarray | None
     depth: np.ndarray | None
     alpha: np.ndarray
     labels: np.ndarray | None
@@ -78,6 +81,7 @@ class PortraitMode:
     mode : "selfie" blurs the whole background once (Eq. 4); "whole-body" by depth (Eq. 10); "auto" decides by the mask,
         and takes the depth into account where one is given.
     coarse : where the person comes from: "network", "graphcut" or "transformers:MODEL", as `segmenter` takes it.
+    coarse_depth : where depth comes from: "network", "prior" or "transformers:MODEL", as `estimator` takes it.
     K, lambda_ : layers and smoothness of Eq. 7.
     max_radius : radius of the farthest blur in pixels; default 1.0 % (whole body) or 1.6 % (selfie) of the long side.
     space : "srgb" blurs the encoded values, as the authors' pictures show; "linear" blurs light, as a lens does.
@@ -88,6 +92,7 @@ class PortraitMode:
 
     mode: Mode = "auto"
     coarse: str = "network"
+    coarse_depth: str = "network"
     K: int = 6
     lambda_: float = 10.0
     max_radius: float | None = None
@@ -102,6 +107,7 @@ class PortraitMode:
             if getattr(self, name) not in get_args(kind):
                 raise PhotoError(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(get_args(kind))}")
         check_guess(self.coarse)
+        check_depth_guess(self.coarse_depth)
         if self.K not in range(1, 33):
             raise PhotoError(f"the number of layers is {self.K}: choose a whole number from 1 to 32")
         if not (np.isfinite(self.lambda_) and self.lambda_ >= 0):
@@ -123,7 +129,7 @@ class PortraitMode:
         ----------
         photo : (H, W, 3) float32 sRGB in [0, 1], or what ``read_photo`` returned.
         mask : (h, w) in [0, 1], the person; default what `coarse` finds.
-        depth : (h, w) larger = farther, any unit; default "lower in the picture is nearer".
+        depth : (h, w) larger = farther, any unit; default what `coarse_depth` finds.
         progress : called with the name of each stage as it starts.
 
         Raises
@@ -143,7 +149,8 @@ class PortraitMode:
         mode = self._mode(m, depth)
         layered = mode == "whole-body" and self.depth
         with clock("depth"):
-            z = None if depth is None and not layered else self._depth(m, depth)
+            estimate = self._depth(image, m, depth) if layered or depth is not None else None
+            z = None if estimate is None else estimate.z
         with clock("matte"):
             alpha = matting.matte(image, m)
         with clock("layers"):
@@ -151,8 +158,9 @@ class PortraitMode:
         with clock("blur"):
             radii, result = self._blur(image, m, alpha, split, mode)
         full = None if split is None else cv2.resize(split.labels, m.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        messages = (found.message,) if found.message else ()
-        return Portrait(image, found.coarse, m, z, alpha, full, radii, result, mode, clock.times, messages)
+        messages = tuple(stage.message for stage in (found, estimate) if stage is not None and stage.message)
+        first = None if estimate is None else estimate.coarse
+        return Portrait(image, found.coarse, m, first, z, alpha, full, radii, result, mode, clock.times, messages)
 
     def _mask(self, image: np.ndarray, mask: np.ndarray | None) -> Segmentation:
         if mask is not None:
@@ -170,8 +178,11 @@ class PortraitMode:
             return self.mode
         return "whole-body" if depth is not None else mode_of(m)
 
-    def _depth(self, m: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
-        return lower_is_nearer(m) if depth is None else check_depth(depth, m.shape)
+    def _depth(self, image: np.ndarray, m: np.ndarray, depth: np.ndarray | None) -> Depth:
+        if depth is None:
+            return estimator(self.coarse_depth)(image, m)
+        given = check_depth(depth, m.shape)
+        return Depth(given, given, "")
 
     def _layers(self, z: np.ndarray) -> layers.Layers:
         reduction = min(1.0, _LAYER_SIDE / max(z.shape))

@@ -47,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the person comes from without --mask: network, the kit's own and its SPN; graphcut; or "
         "transformers:MODEL, a folder or name, and the SPN (default: %(default)s)",
     )
+    add(
+        "--coarse-depth",
+        metavar="GUESS",
+        default="network",
+        help="where depth comes from without --depth: network, the kit's own and its SPN; prior, lower is nearer; or "
+        "transformers:MODEL, a folder or name, and the SPN (default: %(default)s)",
+    )
     add("--mask", metavar="FILE", type=Path, help="the person, white on black, instead of an estimate")
     add("--depth", metavar="FILE", type=Path, help="depth, also float TIFF or .npy, instead of an estimate")
     add(
@@ -80,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
     renderer = PortraitMode(
         mode=args.mode,
         coarse=args.coarse,
+        coarse_depth=args.coarse_depth,
         K=args.layers,
         max_radius=args.max_radius,
         space=args.space,
