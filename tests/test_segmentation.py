@@ -19,6 +19,7 @@ from dofkit.datasets import scenes
 from dofkit.evaluation import evaluate_masks
 from dofkit.photo import write_photo
 from dofkit.pipeline import mode_of
+from dofkit.recipes.segmentation import RECIPES
 from dofkit.segmentation import HEIGHT, NOBODY, UNSURE, Segmentation, Segmenter, check_guess, segmenter
 from dofkit.spn import SpatialPropagation
 from dofkit.weights import WeightsError
@@ -356,7 +357,7 @@ def test_the_shipped_networks_on_scenes():
 def test_the_shipped_networks_were_made_for_this_size():
     from dofkit.weights import card, metadata
 
-    assert HEIGHT == 224
+    assert HEIGHT == 288 == RECIPES["full"].shown
     for name, network in (("segmentation-coarse", "coarse"), ("segmentation-spn", "spn")):
         assert metadata(name).network == network
         assert "--profile full" in card(name) and "CCP val" in card(name) and "selfie test" in card(name)

@@ -122,7 +122,7 @@ def make_segmentation(
         networks = {"coarse": (coarse, {"width": recipe.coarse_width}), "spn": (spn, arguments)}
         _write(folder, networks, report)
         with stage("evaluation"):
-            report["test"] = evaluate_all(folder, real=recipe.real, root=root, height=recipe.shape[0])
+            report["test"] = evaluate_all(folder, real=recipe.real, root=root, height=recipe.shown)
         _write(folder, networks, report)
     return report
 
