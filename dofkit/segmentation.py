@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a photograph to the person in it: the coarse mask, and what the SPN makes of it (section 3.1).
 
-    photograph -> 288 px high -> coarse logits -> SPN -> m = 1 / (1 + exp(-v)) -> the photograph's size
+    photograph -> 224 and 288 px high -> coarse logits -> SPN -> m = 1 / (1 + exp(-v)) -> the photograph's size
 
-The networks see every photograph at the same height. What is finer than that, hair above all, is found
-afterwards by matting (`dofkit.matting`), at the photograph's own size.
+The networks see every photograph at the same two heights, and their logits are averaged. What is finer than that,
+hair above all, is found afterwards by matting (`dofkit.matting`), at the photograph's own size.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -25,11 +25,12 @@ from dofkit.faces import find_face
 from dofkit.spn import SpatialPropagation
 from dofkit.weights import WeightsError, load_weights
 
-HEIGHT = 288
-"""Height in pixels of what the networks see.
+HEIGHTS = (224, 288)
+"""Heights in pixels at which the networks see a photograph.
 
-They learned at 224 px, from photographs that were enlarged more often than reduced. On 56 held-out ones of each kind
-288 px are better by 1.2 points of IoU on whole bodies and as good on selfies; 336 and 400 px lose selfies.
+They learned at the first. The second makes people larger, which helps where they are small, and costs sureness where
+they fill the picture. On 56 held-out photographs of each kind the mean of both is better than the first alone, by
+0.3 points of IoU on selfies and 1.1 on whole bodies, and better than the second on selfies, by 0.2.
 """
 
 WIDEST = 2.0
@@ -76,7 +77,7 @@ class Segmenter:
     guess : the kit's own coarse network, or any function from a photograph to logits.
     spn : refines the guess; None leaves it as it is.
     name : of the guess, for the message.
-    height : in pixels, of what the networks see.
+    heights : in pixels, at which the networks see a photograph.
 
     Examples
     --------
@@ -87,9 +88,14 @@ class Segmenter:
     """
 
     def __init__(
-        self, guess: nn.Module | Guess, spn: nn.Module | None, *, name: str = "the coarse network", height: int = HEIGHT
+        self,
+        guess: nn.Module | Guess,
+        spn: nn.Module | None,
+        *,
+        name: str = "the coarse network",
+        heights: Sequence[int] = HEIGHTS,
     ) -> None:
-        self.guess, self.spn, self.name, self.height = guess, spn, name, height
+        self.guess, self.spn, self.name, self.heights = guess, spn, name, heights
 
     @classmethod
     def shipped(cls, guess: Guess | None = None, *, name: str = "the coarse network") -> Segmenter:
@@ -105,26 +111,35 @@ class Segmenter:
         image
             (H, W, 3) float32 sRGB in [0, 1], of any size.
         """
-        small = _resized(image, self.height)
-        coarse, v = self.logits(small, image)
+        coarse, v = self.logits(image)
         masks = [_back(_sigmoid(logits), image) for logits in (coarse, v)]
         if (masks[1] > 0.5).mean() < NOBODY or not _credible(v, image):
             return Segmentation(np.zeros_like(masks[1]), masks[0], "no person was found in this photograph")
         refined = " and refined by the SPN" if self.spn is not None else ""
         return Segmentation(masks[1], masks[0], f"the person was found by {self.name}{refined}")
 
+    def logits(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Coarse and refined logits of a photograph, both of the size of the largest that the networks see."""
+        guessed = None if isinstance(self.guess, nn.Module) else self.guess(image)
+        maps = [self._seen(_resized(image, height), guessed) for height in self.heights]
+        size = max(v.shape for _, v in maps)[::-1]
+        coarse, v = (np.mean([cv2.resize(x, size, interpolation=cv2.INTER_LINEAR) for x in which], 0)
+                     for which in zip(*maps, strict=True))
+        return coarse, v
+
     @torch.no_grad()
-    def logits(
-        self, small: NDArray[np.float32], image: NDArray[np.float32]
+    def _seen(
+        self, small: NDArray[np.float32], guessed: NDArray[np.float32] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Coarse and refined logits, both of the size of `small`, the photograph as the networks see it."""
+        """Coarse and refined logits of a photograph as the networks see it; the coarse ones by `guessed` if given."""
         device = _device(self.guess, self.spn)
         tensor = _with_mirror(torch.from_numpy(small).permute(2, 0, 1)[None].to(device))
-        if isinstance(self.guess, nn.Module):
-            coarse = _mean_of_mirrored(self.guess(tensor))
+        if guessed is not None:
+            coarse = torch.from_numpy(cv2.resize(guessed, small.shape[1::-1], interpolation=cv2.INTER_AREA))
+            coarse = coarse[None, None].to(device)
         else:
-            given = cv2.resize(self.guess(image), small.shape[1::-1], interpolation=cv2.INTER_AREA)
-            coarse = torch.from_numpy(given)[None, None].to(device)
+            assert isinstance(self.guess, nn.Module)
+            coarse = _mean_of_mirrored(self.guess(tensor))
         v = coarse if self.spn is None else _mean_of_mirrored(self.spn(tensor, _with_mirror(coarse)))
         return _array(coarse), _array(v)
 
