@@ -9,7 +9,7 @@ depend on neither. The SPN is shown every coarse depth around 0 and with the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dofkit.coarse import lower_is_nearer
-from dofkit.refining import HEIGHT, Guess, Refiner, back, shipped_network
+from dofkit.refining import HEIGHTS, Guess, Refiner, back, shipped_network
 from dofkit.weights import WeightsError
 
 SPREAD = 3.0
@@ -52,13 +52,14 @@ class DepthEstimator:
     guess : the kit's own coarse network, or any function from a photograph to depth, larger = farther.
     spn : refines the guess.
     name : of the guess, for the message.
-    height : in pixels, of what the networks see: that of what they were trained on.
+    heights : in pixels, at which the networks see a photograph.
     """
 
     def __init__(
-        self, guess: nn.Module | Guess, spn: nn.Module, *, name: str = "the coarse network", height: int = HEIGHT
+        self, guess: nn.Module | Guess, spn: nn.Module, *, name: str = "the coarse network",
+        heights: Sequence[int] = HEIGHTS
     ) -> None:
-        self.refiner, self.name = Refiner(guess, spn, height, standardised), name
+        self.refiner, self.name = Refiner(guess, spn, heights, standardised), name
 
     @classmethod
     def shipped(cls, guess: Guess | None = None, *, name: str = "the coarse network") -> DepthEstimator:

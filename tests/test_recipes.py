@@ -35,7 +35,7 @@ from dofkit.recipes.segmentation import (
 )
 from dofkit.spn import GuidanceOnly, SpatialPropagation
 
-TINY = Recipe((64, 48), 32, 2, 4, 4, 2, (3,), (2,), (3,), 3e-3, 3, 2, real=False)
+TINY = Recipe((64, 48), (80,), 32, 2, 4, 4, 2, (3,), (2,), (3,), 3e-3, 3, 2, real=False)
 CPU = Engine("cpu")
 
 
@@ -282,14 +282,14 @@ def test_the_whole_on_real_data(tmp_path, monkeypatch):
     assert set(report["training"]) == {"coarse", "guidance", "spn"}
 
 
-def test_networks_are_judged_at_the_size_they_learned_at(tmp_path, monkeypatch):
+def test_networks_are_judged_at_the_height_that_they_are_for(tmp_path, monkeypatch):
     heights = []
     monkeypatch.setitem(RECIPES, "quick", TINY)
     monkeypatch.setattr(making, "SCENES", 1)
-    monkeypatch.setattr(making, "evaluate_masks", lambda segment, photographs: heights.append(segment.height) or
+    monkeypatch.setattr(making, "evaluate_masks", lambda segment, photographs: heights.append(segment.heights) or
                         type("Scores", (), {"report": lambda self: told()["test"]["selfie test"]})())
     making.make_segmentation("quick", tmp_path, engine=CPU, stage=silent)
-    assert set(heights) == {64}
+    assert set(heights) == {(80,)}
 
 
 # Table 1

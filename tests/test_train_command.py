@@ -16,7 +16,7 @@ from dofkit.recipes.segmentation import RECIPES, Recipe
 from dofkit.refining import BUILDERS
 from dofkit.weights import card, load_weights, metadata
 
-TINY = Recipe((64, 48), 32, 2, 4, 4, 2, (3,), (2,), (3,), 3e-3, 3, 2, real=False)
+TINY = Recipe((64, 48), (64,), 32, 2, 4, 4, 2, (3,), (2,), (3,), 3e-3, 3, 2, real=False)
 WEIGHTS = ("segmentation-coarse", "segmentation-spn")
 
 

@@ -45,6 +45,7 @@ class DepthRecipe:
     Attributes
     ----------
     shape : (H, W) that photographs are brought to.
+    shown : heights at which the finished networks are shown a photograph.
     batch : photographs in a batch.
     coarse_steps, ranking_steps, consistency_steps : how long each stage takes.
     rate : highest learning rate of the first two stages; a third of it in the last.
@@ -56,6 +57,7 @@ class DepthRecipe:
     """
 
     shape: tuple[int, int]
+    shown: tuple[int, ...]
     batch: int
     coarse_steps: tuple[int, ...]
     ranking_steps: tuple[int, ...]
@@ -69,9 +71,9 @@ class DepthRecipe:
 
 
 RECIPES = {
-    "quick": DepthRecipe((128, 96), 4, (200,), (60,), (30,), 1e-3, 0.25, 1.0, 60, 12, real=False),
-    "full": DepthRecipe((224, 160), 8, (3000,), (900,), (400,), 1e-3, 0.25, 1.0, 300, 60, real=True),
-    "paper": DepthRecipe((512, 368), 8, (80000,), (40000,), (20000,), 1e-3, 0.25, 1.0, 5000, 200, real=True),
+    "quick": DepthRecipe((128, 96), (128,), 4, (200,), (60,), (30,), 1e-3, 0.25, 1.0, 60, 12, real=False),
+    "full": DepthRecipe((224, 160), (224, 288), 8, (3000,), (900,), (400,), 1e-3, 0.25, 1.0, 300, 60, real=True),
+    "paper": DepthRecipe((512, 368), (512,), 8, (80000,), (40000,), (20000,), 1e-3, 0.25, 1.0, 5000, 200, real=True),
 }
 
 

@@ -37,7 +37,7 @@ from dofkit.recipes.segmentation import (
     train_guidance,
     train_spn,
 )
-from dofkit.refining import BUILDERS, HEIGHT
+from dofkit.refining import BUILDERS, HEIGHTS
 from dofkit.segmentation import Segmenter
 from dofkit.spn import SpatialPropagation
 from dofkit.training import Progress, Run
@@ -123,7 +123,7 @@ def make_segmentation(
         networks = {"coarse": (coarse, {"width": recipe.coarse_width}), "spn": (spn, arguments)}
         _write(folder, networks, report)
         with stage("evaluation"):
-            report["test"] = evaluate_all(folder, real=recipe.real, root=root, height=recipe.shape[0])
+            report["test"] = evaluate_all(folder, real=recipe.real, root=root, heights=recipe.shown)
         _write(folder, networks, report)
     return report
 
@@ -166,11 +166,11 @@ def _untrained(profile: str, seed: int, vgg16: Path | None) -> SpatialPropagatio
 
 
 def evaluate_all(
-    folder: Path, *, real: bool, root: str | os.PathLike[str] | None = None, height: int = HEIGHT
+    folder: Path, *, real: bool, root: str | os.PathLike[str] | None = None, heights: Sequence[int] = HEIGHTS
 ) -> dict[str, Any]:
     """Scores of the weights in a folder, rounded as they were written, on every test set that there is."""
     coarse, spn = (load_weights(folder / f"{name}.safetensors", BUILDERS) for name in NAMES.values())
-    segmenter = Segmenter(coarse, spn, height=height)
+    segmenter = Segmenter(coarse, spn, heights=heights)
     scores = {name: evaluate_masks(segmenter, photographs).report() for name, photographs in held_back(real, root)}
     windows = empty_windows(ccp("val", root=root), seed=0) if real else []
     if windows:

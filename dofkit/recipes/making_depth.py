@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ def make_depth(
     }
     if engine.main:
         with stage("evaluation"):
-            report["test"] = {name: scores(coarse, network, recipe.shape[0]) for name, network in networks.items()}
+            report["test"] = {name: scores(coarse, network, recipe.shown) for name, network in networks.items()}
         _write(folder, {"coarse": coarse, "spn": spn}, report)
     return report
 
@@ -115,9 +115,9 @@ def untrained_spn(seed: int) -> SpatialPropagation:
     return spn
 
 
-def scores(coarse: nn.Module, spn: nn.Module, height: int) -> dict[str, Any]:
+def scores(coarse: nn.Module, spn: nn.Module, heights: Sequence[int]) -> dict[str, Any]:
     """Scores of a pair of networks on the test scenes."""
-    estimate = DepthEstimator(coarse, spn, height=height)
+    estimate = DepthEstimator(coarse, spn, heights=heights)
     return {
         f"scenes, {name}": evaluate_depths(
             estimate, scenes(SCENES, split="test", kind=kind, size=size), metric=True).report()

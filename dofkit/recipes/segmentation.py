@@ -47,6 +47,7 @@ class Recipe:
     Attributes
     ----------
     shape : (H, W) that photographs of either kind, 4:3 and 3:2, are brought to.
+    shown : heights at which the finished networks are shown a photograph.
     crop : side of the squares that the SPN learns on.
     batch : photographs in a batch.
     coarse_width, width, channels : of the networks.
@@ -58,6 +59,7 @@ class Recipe:
     """
 
     shape: tuple[int, int]
+    shown: tuple[int, ...]
     crop: int
     batch: int
     coarse_width: int
@@ -73,9 +75,11 @@ class Recipe:
 
 
 RECIPES = {
-    "quick": Recipe((128, 96), 96, 8, 8, 8, 8, (400,), (150,), (150,), 3e-3, 60, 12, real=False),
-    "full": Recipe((224, 160), 160, 8, 20, 12, 16, (7000, 9000), (3000, 4500), (2500,), 2e-3, 300, 80, real=True),
-    "paper": Recipe((512, 368), 256, 8, 64, 64, 32, (80000,), (), (80000,), 1e-3, 5000, 200, real=True),
+    "quick": Recipe((128, 96), (128,), 96, 8, 8, 8, 8, (400,), (150,), (150,), 3e-3, 60, 12, real=False),
+    "full": Recipe(
+        (224, 160), (224, 288), 160, 8, 20, 12, 16, (7000, 9000), (3000, 4500), (2500,), 2e-3, 300, 80, real=True
+    ),
+    "paper": Recipe((512, 368), (512,), 256, 8, 64, 64, 32, (80000,), (), (80000,), 1e-3, 5000, 200, real=True),
 }
 
 

@@ -36,6 +36,7 @@ from dofkit.spn import GuidanceOnly, SpatialPropagation
 
 FULL = Recipe(
     shape=(128, 96),
+    shown=(128,),
     crop=96,
     batch=8,
     coarse_width=12,
@@ -97,7 +98,7 @@ def make_table1(
             data = gather(recipe, root=root, seed=seed)
         for method, networks in _trained(recipe, data, seed, folder / f"seed-{seed}", engine, stage).items():
             with stage(f"seed {seed}: evaluating {method}"):
-                segment = Segmenter(*networks, height=recipe.shape[0])
+                segment = Segmenter(*networks, heights=recipe.shown)
                 _score(method, segment, held_back(recipe.real, root), ious, near)
     with stage("baselines"):
         _score("graph cut", segmenter("graphcut"), held_back(recipe.real, root), ious, near)
