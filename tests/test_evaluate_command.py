@@ -8,9 +8,11 @@ import json
 import numpy as np
 import pytest
 
-from dofkit import cli, segmentation
+from dofkit import cli, depth, segmentation
 from dofkit.datasets import scenes
+from dofkit.depth import Depth
 from dofkit.maps import write_map
+from dofkit.metrics import body_spread
 from dofkit.photo import write_photo
 from dofkit.segmentation import Segmentation
 
@@ -153,3 +155,94 @@ def test_the_shipped_networks_on_a_folder(tmp_path, capsys):
     report = json.loads(capsys.readouterr().out)
     assert report["photographs"] == 2
     assert report["refined"]["iou"] > 0.85
+
+
+# depth
+
+
+def to_the_right(image: np.ndarray, mask: np.ndarray) -> Depth:
+    """Refined: farther to the right; coarse: farther to the left."""
+    ramp = np.broadcast_to(np.arange(image.shape[1], dtype=np.float32), image.shape[:2])
+    return Depth(ramp, -ramp, "found")
+
+
+def ask(*arguments: str) -> int:
+    try:
+        return cli.main(["evaluate", *arguments])
+    except SystemExit as end:
+        return int(end.code or 0)
+
+
+@pytest.fixture
+def ramps(tmp_path, monkeypatch):
+    """Two photographs with disparities that grow to the left, and bodies; a network that always says so."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(depth, "estimator", lambda coarse: to_the_right)
+    for name in ("images", "depths", "masks"):
+        (tmp_path / name).mkdir()
+    for name in "ab":
+        write_photo(tmp_path / "images" / f"{name}.png", np.zeros((40, 30, 3), np.float32))
+        write_map(tmp_path / "depths" / f"{name}.png", np.linspace(1, 0, 30)[None].repeat(40, 0))
+        write_map(tmp_path / "masks" / f"{name}.png", np.eye(40, 30), bits=8)
+    return tmp_path
+
+
+MAPS = ("depth", "--images", "images", "--depths", "depths")
+
+
+def test_depth_maps_of_either_kind(ramps, capsys):
+    for larger, right, wrong in (("nearer", "refined", "coarse"), ("farther", "coarse", "refined")):
+        assert ask(*MAPS, "--larger-is", larger, "--json") == 0
+        report = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+        assert list(report) == ["photographs", "lower is nearer", "coarse", "refined", "failures"]
+        assert (report["photographs"], report[right]["whdr"], report[wrong]["whdr"]) == (2, 0, 1)
+        assert report["refined"]["spread"] is None
+    assert ask(*MAPS) == 2
+    assert "required: --larger-is" in capsys.readouterr().err
+
+
+def test_depth_lines_with_masks(ramps, capsys):
+    assert ask(*MAPS, "--masks", "masks", "--larger-is", "nearer") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "2 photographs, 0 failures"
+    assert [line[:15].strip() for line in lines[1:]] == ["lower is nearer", "coarse", "refined"]
+    spread = 100 * body_spread(np.arange(30.0)[None].repeat(40, 0), np.eye(40, 30))
+    assert lines[3] == f"refined         WHDR   0.00 %   spread over the body {spread:6.2f} % of the range"
+
+
+def test_a_depth_map_that_is_none(ramps, capsys):
+    write_photo(ramps / "depths" / "a.png", np.random.default_rng(0).random((40, 30, 3), np.float32), force=True)
+    assert ask(*MAPS, "--larger-is", "nearer", "--json") == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["photographs"] == 1
+    assert said.err.startswith("dofkit: left out a: ") and "colour picture" in said.err
+    assert ask("depth", "--images", "images", "--depths", "masks", "--depth-suffix", "_d", "--larger-is", "nearer") == 2
+    assert "no depth in masks" in capsys.readouterr().err
+
+
+def test_depth_in_the_wild(ramps, capsys):
+    """Of three points to the right of others, two are labelled farther: the refined depth is wrong once."""
+    for name in ("c", "d", "e"):
+        write_photo(ramps / f"{name}.png", np.zeros((40, 30, 3), np.float32))
+    right, left = "5,20,9,10,>,30,40", "5,20,9,10,<,30,40"
+    (ramps / "diw.csv").write_text("".join(f"./{name}.png\n{line}\n" for name, line in zip("cde", (right, right, left), strict=True)))
+    for more, wrong in (((), 1 / 3), (("--greater-is", "nearer"), 2 / 3)):
+        assert ask("diw", "diw.csv", *more, "--json") == 0
+        report = json.loads(capsys.readouterr().out)
+        assert report["photographs"] == 3
+        assert report["refined"]["whdr"] == pytest.approx(wrong, abs=1e-4)
+        assert report["coarse"]["whdr"] == pytest.approx(1 - wrong, abs=1e-4)
+    assert ask("diw", "diw.csv") == 0
+    assert capsys.readouterr().out.splitlines()[3] == "refined         WHDR  33.33 %"
+    assert ask("diw", "none.csv") == 2
+    assert "there is no file none.csv" in capsys.readouterr().err
+    assert ask("diw", "diw.csv", "--images", "masks") == 2
+    assert "none of its 3 images is in masks" in capsys.readouterr().err
+
+
+def test_a_coarse_depth_there_is_not(ramps, monkeypatch, capsys):
+    monkeypatch.undo()
+    monkeypatch.chdir(ramps)
+    assert ask(*MAPS, "--larger-is", "nearer", "--coarse", "graphcut") == 2
+    assert capsys.readouterr().err == (
+        "dofkit: no coarse depth is called 'graphcut': choose network, prior or transformers:MODEL\n")
