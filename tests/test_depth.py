@@ -106,7 +106,8 @@ def test_the_pipeline_asks_the_networks():
     mask = np.zeros((200, 200), np.float32)
     mask[60:150, 60:120] = 1
     mask[:, :10] = 0
-    by_network, by_prior = (PortraitMode(mode="whole-body", coarse_depth=which)(image, mask) for which in ("network", "prior"))
+    by_network, by_prior = (PortraitMode(mode="whole-body", coarse_depth=which)(image, mask)
+                            for which in ("network", "prior"))
     z = DepthEstimator.shipped()(image, mask)
     assert np.array_equal(by_network.depth, z.z) and np.array_equal(by_network.coarse_depth, z.coarse)
     assert z.message in by_network.messages

@@ -47,7 +47,8 @@ def test_labels_of_a_data_set_are_taken_as_they_are():
     pairs = every_pair(RAMP)[:7]
     flipped = pairs * [1, 1, 1, 1, -1]
     for labels, wrong in ((pairs, 0), (flipped, 1), (np.concatenate([pairs, flipped[:1]]), 1 / 8)):
-        data = Dataset("labels", range(1), lambda i, labels=labels: Item(np.zeros((50, 60, 3), np.float32), pairs=labels))
+        item = Item(np.zeros((50, 60, 3), np.float32), pairs=labels)
+        data = Dataset("labels", range(1), lambda i, item=item: item)
         scores = evaluate_depths(estimate, data, metric=False)
         assert scores.mean("refined", "whdr") == pytest.approx(wrong)
         assert np.isnan(scores.mean("refined", "spread"))

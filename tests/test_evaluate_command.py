@@ -225,7 +225,8 @@ def test_depth_in_the_wild(ramps, capsys):
     for name in ("c", "d", "e"):
         write_photo(ramps / f"{name}.png", np.zeros((40, 30, 3), np.float32))
     right, left = "5,20,9,10,>,30,40", "5,20,9,10,<,30,40"
-    (ramps / "diw.csv").write_text("".join(f"./{name}.png\n{line}\n" for name, line in zip("cde", (right, right, left), strict=True)))
+    lines = [f"./{name}.png\n{line}\n" for name, line in zip("cde", (right, right, left), strict=True)]
+    (ramps / "diw.csv").write_text("".join(lines))
     for more, wrong in (((), 1 / 3), (("--greater-is", "nearer"), 2 / 3)):
         assert ask("diw", "diw.csv", *more, "--json") == 0
         report = json.loads(capsys.readouterr().out)

@@ -106,7 +106,7 @@ def test_a_family_of_both_kinds_says_which(tmp_path):
 def test_the_user_may_say_which(tmp_path):
     folder = dpt(tmp_path)
     assert [load_depth(f"{folder}#{larger}").sign for larger in ("nearer", "farther")] == [-1, 1]
-    with pytest.raises(ModelError, match="what does a larger number of .* mean.*#nearer' or .*#farther'"):
+    with pytest.raises(ModelError, match=r"what does a larger number of .* mean.*#nearer' or .*#farther'"):
         load_depth(f"{folder}#deeper")
 
 

@@ -89,5 +89,6 @@ def _monocular(library: Any, config: Any) -> Any:
 def _sign(config: Any) -> int | None:
     """1 where a family's numbers are metres, -1 where they grow towards the camera, None if nobody knows."""
     kind = getattr(config, "depth_estimation_type", None)
-    signs = {"dpt": -1, "zoedepth": 1, "glpn": 1, "depth_pro": 1}
-    return {"relative": -1, "metric": 1}.get(kind, signs.get(config.model_type))
+    if kind in ("relative", "metric"):
+        return 1 if kind == "metric" else -1
+    return {"dpt": -1, "zoedepth": 1, "glpn": 1, "depth_pro": 1}.get(config.model_type)

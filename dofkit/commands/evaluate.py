@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_guess(depth, "network, prior")
     diw = _kind(kinds, "diw", _diw, "depth on an annotation file of Depth in the Wild: WHDR")
     diw.add_argument("annotations", metavar="CSV", type=Path, help="DIW_test.csv, as published or as re-packed")
-    diw.add_argument("--images", metavar="DIR", type=Path, help="where the file's paths begin (default: its own folder)")
+    diw.add_argument("--images", metavar="DIR", type=Path,
+                     help="where the file's paths begin (default: its own folder)")
     diw.add_argument("--greater-is", choices=("farther", "nearer"), default="farther",
                      help="what `>` says of a line's first point (default: %(default)s, as in the authors' files)")
     _add_guess(diw, "network, prior")

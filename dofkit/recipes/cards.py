@@ -76,8 +76,8 @@ def depth_card(name: str, report: Mapping[str, Any]) -> str:
         f"{report['photographs']['train']}, scenes to choose by: {report['photographs']['validation']}",
         f"- profile {report['profile']}, seed {report['seed']}, sources {report['source']}",
         *[f"- {stage}: {training[stage]['steps']} steps, {training[stage]['seconds'] / 60:.0f} minutes on "
-          f"{training[stage]['device']} in {training[stage]['precision']}; best validation WHDR "
-          f"{1 - training[stage]['validation']:.4f} at step {training[stage]['best step']}" for stage in stages],
+          f"{training[stage]['device']} in {training[stage]['precision']}; best validation "
+          f"{_validated(stage, training)} at step {training[stage]['best step']}" for stage in stages],
         f"- made by `dofkit train depth --profile {report['profile']} --seed {report['seed']}`",
         "",
     ]
@@ -87,3 +87,9 @@ def depth_card(name: str, report: Mapping[str, Any]) -> str:
                 for depth, key in (("lower is nearer", "lower is nearer"), ("coarse", "coarse"), ("SPN", "refined"))]
         lines += ["On scenes that were never trained on nor chosen by:", "", markdown_table(rows)]
     return "\n".join(lines) + "\n"
+
+
+def _validated(stage: str, training: Mapping[str, Any]) -> str:
+    """What chose the weights of a stage of the depth's training."""
+    best = training[stage]["validation"]
+    return f"objective (Eq. 2 and 3) {-best:.4f}" if stage == "consistency" else f"WHDR {1 - best:.4f}"

@@ -8,6 +8,7 @@ OUT/depth.json                      recipe, counts, training, test scores: what 
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -20,20 +21,27 @@ from torch import nn
 
 from dofkit.coarse.network import CoarseNetwork
 from dofkit.datasets import scenes
+from dofkit.datasets.scene_cache import Kind
 from dofkit.depth import DepthEstimator
 from dofkit.depth_evaluation import evaluate_depths
 from dofkit.engines import Engine
 from dofkit.files import write_bytes
 from dofkit.provenance import source_hash
 from dofkit.recipes.cards import depth_card
-from dofkit.recipes.depth import RECIPES, gather, take, train_coarse, train_spn
+from dofkit.recipes.depth import RECIPES, gather, train_coarse, train_spn
 from dofkit.recipes.making import Stage, claim, told
 from dofkit.refining import shipped_network
 from dofkit.spn import SpatialPropagation
-from dofkit.weights import save_weights
+from dofkit.weights import metadata, save_weights
 
 REPORT = "depth.json"
 SCENES = 100
+"""Test scenes of each kind."""
+
+TESTS: tuple[tuple[str, Kind, tuple[int, int]], ...]
+TESTS = ("selfie", "selfie", (256, 192)), ("whole body", "whole-body", (256, 168))
+"""Their names, kinds and sizes."""
+
 
 
 def make_depth(
@@ -81,7 +89,7 @@ def make_depth(
                 recipe, data, coarse, spn, consistent=consistent, seed=seed, folder=folder / name, engine=engine,
                 progress=progress,
             )
-        networks[name] = _copied(spn)
+        networks[name] = copy.deepcopy(spn).eval()
     report = {
         "profile": profile,
         "seed": seed,
@@ -110,8 +118,9 @@ def untrained_spn(seed: int) -> SpatialPropagation:
     learned = shipped_network("segmentation-spn")
     assert isinstance(learned, SpatialPropagation)
     torch.manual_seed(seed)
-    spn = _like(learned)
-    take(spn, learned, "gates.", "into.", "out.")
+    spn = SpatialPropagation(**_arguments("spn"))
+    kept = {name: value for name, value in learned.state_dict().items() if name.startswith("guidance.")}
+    spn.load_state_dict(kept, strict=False)
     return spn
 
 
@@ -121,31 +130,17 @@ def scores(coarse: nn.Module, spn: nn.Module, heights: Sequence[int]) -> dict[st
     return {
         f"scenes, {name}": evaluate_depths(
             estimate, scenes(SCENES, split="test", kind=kind, size=size), metric=True).report()
-        for name, kind, size in (("selfie", "selfie", (256, 192)), ("whole body", "whole-body", (256, 168)))
+        for name, kind, size in TESTS
     }
 
 
-def arguments(spn: SpatialPropagation) -> dict[str, Any]:
-    """What `SpatialPropagation` was built with."""
-    return {"width": spn.guidance.ups[-1][0].out_channels, "channels": spn.channels}
-
-
-def _like(spn: SpatialPropagation) -> SpatialPropagation:
-    return SpatialPropagation(**arguments(spn))
-
-
-def _copied(spn: SpatialPropagation) -> SpatialPropagation:
-    copy = _like(spn)
-    copy.load_state_dict(spn.state_dict())
-    return copy.eval()
+def _arguments(name: str) -> dict[str, Any]:
+    """What the segmentation's network of this name was built with, and so the depth's."""
+    return metadata(f"segmentation-{name}").arguments
 
 
 def _write(folder: Path, networks: Mapping[str, nn.Module], report: Mapping[str, Any]) -> None:
-    coarse, spn = networks["coarse"], networks["spn"]
-    assert isinstance(coarse, CoarseNetwork)
-    assert isinstance(spn, SpatialPropagation)
-    sizes = {"coarse": {"width": coarse.to_2[0].out_channels}, "spn": arguments(spn)}
     for name, network in networks.items():
-        save_weights(folder / f"depth-{name}.safetensors", network, network=name, arguments=sizes[name],
+        save_weights(folder / f"depth-{name}.safetensors", network, network=name, arguments=_arguments(name),
                      card=depth_card(name, report))
     write_bytes(folder / REPORT, (json.dumps(report, indent=1) + "\n").encode())
