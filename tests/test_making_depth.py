@@ -157,12 +157,15 @@ def test_the_whole_and_its_card(tmp_path, monkeypatch):
     assert [report["training"][name]["steps"] for name in ("coarse", "ranking", "consistency")] == [3, 2, 2]
     assert list(report["test"]) == ["ranking", "consistency"]
     assert report["test"]["ranking"]["scenes, selfie"]["photographs"] == 1
-    for name in ("coarse", "spn"):
+    for name, kind in (("coarse", "coarse"), ("ranking", "spn"), ("spn", "spn")):
         file = tmp_path / f"depth-{name}.safetensors"
-        assert metadata(file).arguments == metadata(f"segmentation-{name}").arguments
+        assert metadata(file).arguments == metadata(f"segmentation-{kind}").arguments
         assert card(file) == depth_card(name, report)
         assert file.stat().st_size < 8e6
         load_weights(file, BUILDERS)
+    ranking, spn = (load_weights(tmp_path / f"depth-{name}.safetensors", BUILDERS) for name in ("ranking", "spn"))
+    assert not torch.equal(ranking.into.weight, spn.into.weight)
+    assert "consistency" not in card(tmp_path / "depth-ranking.safetensors")
     text = card(tmp_path / "depth-spn.safetensors")
     assert "- ranking: 2 steps" in text and "- consistency: 2 steps" in text and "objective (Eq. 2 and 3)" in text
     assert "`dofkit train depth --profile quick --seed 0`" in text

@@ -63,8 +63,9 @@ def _row(test: str, scores: Mapping[str, Any]) -> dict[str, Any]:
 def depth_card(name: str, report: Mapping[str, Any]) -> str:
     """The card of the depth networks, from the report of their making (`depth.json`)."""
     recipe, training = report["recipe"], report["training"]
-    stages = ["coarse"] if name == "coarse" else ["ranking", "consistency"]
+    stages = {"coarse": ["coarse"], "ranking": ["ranking"], "spn": ["ranking", "consistency"]}[name]
     what = {"coarse": "coarse network: a photograph in, coarse depth out, larger = farther, no unit",
+            "ranking": "spatial propagation network after Eq. 2 alone, which Fig. 8 shows beside the finished one",
             "spn": "spatial propagation network: refines the depth of the coarse network"}[name]
     data = "scenes with exact depth, the selfie set of Shen et al. and Clothing Co-Parsing (training parts) by rules"
     lines = [
@@ -83,7 +84,7 @@ def depth_card(name: str, report: Mapping[str, Any]) -> str:
     ]
     if "test" in report:
         rows = [{"test set": test, "depth": depth, **scores[key]}
-                for test, scores in report["test"]["consistency"].items()
+                for test, scores in report["test"]["ranking" if name == "ranking" else "consistency"].items()
                 for depth, key in (("lower is nearer", "lower is nearer"), ("coarse", "coarse"), ("SPN", "refined"))]
         lines += ["On scenes that were never trained on nor chosen by:", "", markdown_table(rows)]
     return "\n".join(lines) + "\n"

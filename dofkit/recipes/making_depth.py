@@ -3,6 +3,7 @@
 
 OUT/coarse, ranking, consistency    checkpoints, curves
 OUT/depth-coarse.*, depth-spn.*     weights and cards
+OUT/depth-ranking.*                 the SPN before Eq. 3, which Fig. 8 shows beside
 OUT/depth.json                      recipe, counts, training, test scores: what the cards and tables are made from
 """
 
@@ -102,7 +103,7 @@ def make_depth(
     if engine.main:
         with stage("evaluation"):
             report["test"] = {name: scores(coarse, network, recipe.shown) for name, network in networks.items()}
-        _write(folder, {"coarse": coarse, "spn": spn}, report)
+        _write(folder, {"coarse": coarse, "ranking": networks["ranking"], "spn": networks["consistency"]}, report)
     return report
 
 
@@ -134,13 +135,14 @@ def scores(coarse: nn.Module, spn: nn.Module, heights: Sequence[int]) -> dict[st
     }
 
 
-def _arguments(name: str) -> dict[str, Any]:
-    """What the segmentation's network of this name was built with, and so the depth's."""
-    return metadata(f"segmentation-{name}").arguments
+def _arguments(kind: str) -> dict[str, Any]:
+    """What the segmentation's network of a kind was built with, and so the depth's."""
+    return metadata(f"segmentation-{kind}").arguments
 
 
 def _write(folder: Path, networks: Mapping[str, nn.Module], report: Mapping[str, Any]) -> None:
     for name, network in networks.items():
-        save_weights(folder / f"depth-{name}.safetensors", network, network=name, arguments=_arguments(name),
+        kind = "coarse" if name == "coarse" else "spn"
+        save_weights(folder / f"depth-{name}.safetensors", network, network=kind, arguments=_arguments(kind),
                      card=depth_card(name, report))
     write_bytes(folder / REPORT, (json.dumps(report, indent=1) + "\n").encode())
