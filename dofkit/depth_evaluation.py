@@ -2,6 +2,7 @@
 """Estimated depth against truth, photograph by photograph: what section 4.3's tables and `dofkit evaluate` print.
 
 WHDR      of random pairs that differ by more than 3 % (scenes: of the depth; maps of no unit: of their range)
+apart     the same of pairs that do not both lie on the body, of which Eq. 3 says nothing
 spread    of the depth over the body, what Eq. 3 is there to reduce
 step      how sharply the depth steps at the body's edge
 """
@@ -9,7 +10,7 @@ step      how sharply the depth steps at the body's edge
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,15 @@ PAIRS = 1000
 
 @dataclass(frozen=True)
 class DepthScore:
-    """One photograph: WHDR, spread and step of a depth; NaN for what cannot be known of it."""
+    """One photograph: the measures of a depth; NaN for what cannot be known of it."""
 
     whdr: float
+    apart: float
     spread: float
     step: float
+
+
+MEASURES = tuple(each.name for each in fields(DepthScore))
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class DepthScores:
         """The means (None where no photograph has one), the counts and the failures, for JSON."""
         return {
             "photographs": len(self.scores["refined"]),
-            **{method: {measure: rounded(self.mean(method, measure)) for measure in ("whdr", "spread", "step")}
+            **{method: {measure: rounded(self.mean(method, measure)) for measure in MEASURES}
                for method in self.scores},
             "failures": [{"name": name, "reason": reason} for name, reason in self.failures],
         }
@@ -120,5 +125,7 @@ def known_pairs(item: Item, *, metric: bool, seed: int) -> NDArray[np.int64]:
 def score_depth(z: NDArray[np.float32], pairs: NDArray[np.int64], mask: NDArray[np.bool_] | None) -> DepthScore:
     """Score one depth of one photograph."""
     if mask is None:
-        return DepthScore(whdr(z, pairs), float("nan"), float("nan"))
-    return DepthScore(whdr(z, pairs), body_spread(z, mask), boundary_step(z, mask))
+        return DepthScore(whdr(z, pairs), *[float("nan")] * 3)
+    y_i, x_i, y_j, x_j, _ = pairs.T
+    apart = pairs[~(mask[y_i, x_i] & mask[y_j, x_j])]
+    return DepthScore(whdr(z, pairs), whdr(z, apart), body_spread(z, mask), boundary_step(z, mask))

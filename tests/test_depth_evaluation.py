@@ -10,7 +10,7 @@ import pytest
 
 from dofkit.datasets import DataError, Dataset, Item
 from dofkit.depth import Depth
-from dofkit.depth_evaluation import PAIRS, DepthScore, DepthScores, evaluate_depths, known_pairs
+from dofkit.depth_evaluation import PAIRS, DepthScore, DepthScores, evaluate_depths, known_pairs, score_depth
 from dofkit.metrics import body_spread, boundary_step
 
 RAMP = np.linspace(1, 3, 60, dtype=np.float32)[None].repeat(50, 0)  # farther to the right
@@ -43,6 +43,16 @@ def test_the_three_depths_are_compared_on_the_same_pairs():
     assert scores.mean("refined", "step") == pytest.approx(boundary_step(RAMP, BODY), nan_ok=True)
 
 
+def test_pairs_on_the_body_count_apart():
+    """A depth that turns the body around is wrong there and nowhere else."""
+    turned = np.where(BODY, RAMP[:, 54:55] - RAMP, RAMP)  # the body's mirror image: within its own range
+    pairs = np.array([[20, 22, 20, 30, -1], [20, 2, 20, 50, -1], [20, 25, 20, 55, -1]])  # body, ground, across
+    found = score_depth(turned, pairs, BODY)
+    assert (found.whdr, found.apart) == (pytest.approx(1 / 3), 0)
+    assert np.isnan(score_depth(turned, pairs, None).apart)
+    assert np.isnan(score_depth(turned, pairs[:1], BODY).apart)
+
+
 def test_labels_of_a_data_set_are_taken_as_they_are():
     pairs = every_pair(RAMP)[:7]
     flipped = pairs * [1, 1, 1, 1, -1]
@@ -68,9 +78,10 @@ def test_depths_without_a_unit_differ_by_parts_of_their_range():
 
 def test_means_leave_out_what_is_not_known():
     nan = float("nan")
-    scores = DepthScores({"refined": [DepthScore(0.25, nan, 1.0), DepthScore(0.75, nan, nan)]}, [("c", "broken")])
+    each = [DepthScore(0.25, 0.5, nan, 1.0), DepthScore(0.75, nan, nan, nan)]
+    scores = DepthScores({"refined": each}, [("c", "broken")])
     report = scores.report()
-    assert report == {"photographs": 2, "refined": {"whdr": 0.5, "spread": None, "step": 1.0},
+    assert report == {"photographs": 2, "refined": {"whdr": 0.5, "apart": 0.5, "spread": None, "step": 1.0},
                       "failures": [{"name": "c", "reason": "broken"}]}
     assert json.loads(json.dumps(report, allow_nan=False)) == report
 

@@ -148,12 +148,14 @@ def test_eq_3_draws_a_body_together(tmp_path):
 
 
 def test_the_whole_and_its_card(tmp_path, monkeypatch):
-    monkeypatch.setitem(RECIPES, "quick", TINY)
+    monkeypatch.setitem(RECIPES, "quick", replace(TINY, seeds=2))
     monkeypatch.setattr(making_depth, "SCENES", 1)
     monkeypatch.setattr(making_depth, "TESTS", [("selfie", "selfie", (64, 48))])
     report = make_depth("quick", tmp_path, engine=CPU, stage=silent)
     assert json.loads((tmp_path / making_depth.REPORT).read_text()) == json.loads(json.dumps(report))
-    assert report["recipe"] == asdict(TINY)
+    assert report["recipe"] == asdict(replace(TINY, seeds=2))
+    assert len(report["other seeds"]) == 1 and report["other seeds"][0] != report["test"]
+    assert (tmp_path / "seed-1/consistency/best.safetensors").exists()
     assert [report["training"][name]["steps"] for name in ("coarse", "ranking", "consistency")] == [3, 2, 2]
     assert list(report["test"]) == ["ranking", "consistency"]
     assert report["test"]["ranking"]["scenes, selfie"]["photographs"] == 1

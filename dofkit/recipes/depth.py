@@ -55,6 +55,7 @@ class DepthRecipe:
     scenes : how many scenes of each kind.
     held_out : scenes of each kind, and photographs of each training set, that choose the best weights.
     real : whether the selfie set and CCP are read.
+    seeds : how many trainings tell the spread of the scores; the weights are those of the first.
     """
 
     shape: tuple[int, int]
@@ -69,11 +70,13 @@ class DepthRecipe:
     scenes: int
     held_out: int
     real: bool
+    seeds: int = 1
 
 
 RECIPES = {
     "quick": DepthRecipe((128, 96), (128,), 4, (200,), (60,), (30,), 1e-3, 0.25, 0.05, 60, 12, real=False),
-    "full": DepthRecipe((224, 160), (224, 288), 8, (3000,), (900,), (1200,), 1e-3, 0.25, 0.05, 300, 60, real=True),
+    "full": DepthRecipe((224, 160), (224, 288), 8, (3000,), (900,), (1200,), 1e-3, 0.25, 0.05, 300, 60, real=True,
+                        seeds=3),
     "paper": DepthRecipe((512, 368), (512,), 8, (80000,), (40000,), (20000,), 1e-3, 0.25, 0.05, 5000, 200, real=True),
 }
 

@@ -2,6 +2,7 @@
 """From data to the depth networks with their cards: train the stages, measure them once on test data, write all of it.
 
 OUT/coarse, ranking, consistency    checkpoints, curves
+OUT/seed-N/coarse, ...              the same from other seeds, which tell the spread of the scores
 OUT/depth-coarse.*, depth-spn.*     weights and cards
 OUT/depth-ranking.*                 the SPN before Eq. 3, which Fig. 8 shows beside
 OUT/depth.json                      recipe, counts, training, test scores: what the cards and tables are made from
@@ -13,7 +14,7 @@ import copy
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,11 @@ from dofkit.engines import Engine
 from dofkit.files import write_bytes
 from dofkit.provenance import source_hash
 from dofkit.recipes.cards import depth_card
-from dofkit.recipes.depth import RECIPES, gather, train_coarse, train_spn
+from dofkit.recipes.depth import RECIPES, DepthRecipe, gather, train_coarse, train_spn
 from dofkit.recipes.making import Stage, claim, told
 from dofkit.refining import shipped_network
 from dofkit.spn import SpatialPropagation
+from dofkit.training import Run
 from dofkit.weights import metadata, save_weights
 
 REPORT = "depth.json"
@@ -43,6 +45,23 @@ TESTS: tuple[tuple[str, Kind, tuple[int, int]], ...]
 TESTS = ("selfie", "selfie", (256, 192)), ("whole body", "whole-body", (256, 168))
 """Their names, kinds and sizes."""
 
+
+@dataclass(frozen=True)
+class Trained:
+    """What one seed came to.
+
+    Attributes
+    ----------
+    coarse : the coarse network.
+    spns : the SPN after each of its stages, "ranking" and "consistency".
+    runs : the trainings, by stage.
+    photographs : how many there were to learn from and to choose by, of each pool.
+    """
+
+    coarse: CoarseNetwork
+    spns: Mapping[str, SpatialPropagation]
+    runs: Mapping[str, Run]
+    photographs: Mapping[str, list[int]]
 
 
 def make_depth(
@@ -75,36 +94,46 @@ def make_depth(
     """
     recipe = RECIPES[profile]
     claim(folder, {"profile": profile, "seed": seed}, engine, report=REPORT)
-    with stage("reading photographs"):
-        data = gather(recipe, root=root, seed=seed)
-    runs = {}
-    with stage("coarse depth") as progress:
-        coarse, runs["coarse"] = train_coarse(
-            recipe, data, person_network(), seed=seed, folder=folder / "coarse", engine=engine, progress=progress
-        )
-    spn = untrained_spn(seed)
-    networks: dict[str, nn.Module] = {}
-    for name, consistent in (("ranking", False), ("consistency", True)):
-        with stage(name) as progress:
-            runs[name] = train_spn(
-                recipe, data, coarse, spn, consistent=consistent, seed=seed, folder=folder / name, engine=engine,
-                progress=progress,
-            )
-        networks[name] = copy.deepcopy(spn).eval()
+    seeds = range(seed, seed + recipe.seeds)
+    made = [_train(recipe, folder if each == seed else folder / f"seed-{each}", engine=engine, stage=stage, root=root,
+                   seed=each) for each in seeds]
+    first = made[0]
     report = {
         "profile": profile,
         "seed": seed,
         "source": source_hash(),
         "recipe": asdict(recipe),
-        "photographs": {"train": [len(pool) for pool in data.train],
-                        "validation": [len(pool) for pool in data.validation]},
-        "training": {name: told(run, engine) for name, run in runs.items()},
+        "photographs": first.photographs,
+        "training": {name: told(run, engine) for name, run in first.runs.items()},
     }
     if engine.main:
-        with stage("evaluation"):
-            report["test"] = {name: scores(coarse, network, recipe.shown) for name, network in networks.items()}
-        _write(folder, {"coarse": coarse, "ranking": networks["ranking"], "spn": networks["consistency"]}, report)
+        tests = []
+        for each, trained in zip(seeds, made, strict=True):
+            with stage(f"evaluation, seed {each}"):
+                tests.append({name: scores(trained.coarse, spn, recipe.shown) for name, spn in trained.spns.items()})
+        report |= {"test": tests[0], "other seeds": tests[1:]}
+        _write(folder, {"coarse": first.coarse, "ranking": first.spns["ranking"], "spn": first.spns["consistency"]},
+               report)
     return report
+
+
+def _train(
+    recipe: DepthRecipe, folder: Path, *, engine: Engine, stage: Stage, root: str | os.PathLike[str] | None, seed: int
+) -> Trained:
+    """All stages from one seed."""
+    with stage(f"reading photographs, seed {seed}"):
+        data = gather(recipe, root=root, seed=seed)
+    how: dict[str, Any] = {"seed": seed, "engine": engine}
+    with stage("coarse depth") as progress:
+        coarse, run = train_coarse(recipe, data, person_network(), folder=folder / "coarse", progress=progress, **how)
+    spn, runs, spns = untrained_spn(seed), {"coarse": run}, {}
+    for name in ("ranking", "consistency"):
+        with stage(name) as progress:
+            runs[name] = train_spn(recipe, data, coarse, spn, consistent=name == "consistency", folder=folder / name,
+                                   progress=progress, **how)
+        spns[name] = copy.deepcopy(spn).eval()
+    counts = {"train": [len(pool) for pool in data.train], "validation": [len(pool) for pool in data.validation]}
+    return Trained(coarse, spns, runs, counts)
 
 
 def person_network() -> CoarseNetwork:
