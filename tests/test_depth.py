@@ -13,7 +13,7 @@ from torch import nn
 from dofkit import PortraitMode
 from dofkit.coarse import lower_is_nearer
 from dofkit.datasets import scenes
-from dofkit.depth import SPREAD, DepthEstimator, check_depth_guess, estimator, standardised
+from dofkit.depth import GROWTH, SPREAD, DepthEstimator, check_depth_guess, estimator, inverse_distance, standardised
 from dofkit.depth_evaluation import evaluate_depths
 from dofkit.refining import HEIGHTS
 from dofkit.weights import WeightsError
@@ -35,15 +35,21 @@ def red(image: np.ndarray) -> np.ndarray:
 
 
 def test_what_the_spn_is_shown_has_no_unit():
-    """At the networks' own size nothing is resized: z is the guess around 0 with a deviation of SPREAD, and red."""
+    """At the networks' own size nothing is resized: u is the guess around 0 with a deviation of SPREAD, and red."""
     image = noise(64, 48)
     mask = np.zeros((64, 48), np.float32)
     expected = SPREAD * (image[..., 0] - image[..., 0].mean()) / image[..., 0].std(ddof=1)
     for unit, zero in ((7, 40), (0.001, -0.1), (1e5, 0)):
         guess = DepthEstimator(lambda x, unit=unit, zero=zero: zero + unit * x[..., 0], Plus(), heights=(64,))
         found = guess(image, mask)
-        assert found.coarse == pytest.approx(expected, abs=2e-3)
-        assert found.z == pytest.approx(expected + image[..., 0], abs=2e-3)
+        assert found.coarse == pytest.approx(inverse_distance(expected), abs=1e-3)
+        assert found.z == pytest.approx(inverse_distance(expected + image[..., 0]), abs=1e-3)
+
+
+def test_a_distance_that_grows_as_u_says_comes_out_inverted():
+    distance = np.random.default_rng(0).uniform(1.5, 60, (30, 20)).astype(np.float32)
+    z = inverse_distance(GROWTH * np.log(distance) - 11)
+    assert z == pytest.approx(-distance.min() / distance, rel=1e-4)
 
 
 def test_a_flat_guess_stays_flat():
