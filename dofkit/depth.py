@@ -125,8 +125,9 @@ def check_depth_guess(coarse: str) -> None:
 def inverse_distance(u: NDArray[np.float32]) -> NDArray[np.float32]:
     """What is linear in a lens's blur, in [-1, 0), from ordinal depth u, (H, W); larger = farther for both.
 
-    >>> np.round(inverse_distance(np.float32([[0, 2.5, 50]])), 3).tolist()
-    [[-1.0, -0.368, -0.0]]
+    >>> z = inverse_distance(np.float32([[0, 2.5, 5]]))[0]               # three distances, each e times the one before
+    >>> [round(float(value), 3) for value in z]
+    [-1.0, -0.368, -0.135]
     """
     return -np.exp((u.min() - u) / GROWTH)
 
