@@ -51,8 +51,10 @@ bench: $(STAMP) ## measure speed and memory against the plain version (minutes)
 
 weights: $(STAMP) ## train the shipped weights and Table 1 anew (hours): make weights DATA=/path/to/data
 	@$(BIN) -m dofkit train segmentation --profile full --data-root "$(DATA)" --out trained/segmentation
+	@cp trained/segmentation/segmentation* dofkit/weights/
+	@$(BIN) -m dofkit train depth --profile full --data-root "$(DATA)" --out trained/depth
 	@$(BIN) -m dofkit train table1 --profile full --data-root "$(DATA)" --out trained/table1
-	@cp trained/segmentation/segmentation* trained/table1/table1.json dofkit/weights/
+	@cp trained/depth/depth* trained/table1/table1.json dofkit/weights/
 
 clean: ## remove what tests and runs have made, but not .venv
 	rm -rf build dist dofkit.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a photograph to its depth: the coarse depth, and what the SPN makes of it (section 3.2).
 
-    coarse -> SPN -> u,    z = -exp(-u / 2.5),    larger = farther, without a unit, at the photograph's size
+    coarse -> SPN -> v,    z = -exp(-v / 2.5),    larger = farther, without a unit, at the photograph's size
 
 Labels that only say which of two points is farther (Eq. 2) leave unit and zero open: layers (Eq. 7) and radii depend
 on neither. The SPN is shown every coarse depth around 0 and with the same deviation, whoever made it.
 
-They leave open how u grows, too, and there the layers do depend on it. By Eq. 2, exp(-u) is the odds that a point is
-nearer than one at u = 0: what is surely behind the person moves off without end, and would have most of the layers.
-The exponential brings it back. If u grows like the logarithm of the distance, z is the negative inverse distance, in
+They leave open how v grows, too, and there the layers do depend on it. By Eq. 2, exp(-v) is the odds that a point is
+nearer than one at v = 0: what is surely behind the person moves off without end, and would have most of the layers.
+The exponential brings it back. If v grows like the logarithm of the distance, z is the negative inverse distance, in
 which a lens's blur is linear. Measured: on 12 validation scenes the portraits are 6 dB closer to those by exact
 depth; a body and the ground at its feet come into one layer.
 """
@@ -31,7 +31,7 @@ SPREAD = 3.0
 
 
 GROWTH = 2.5
-"""Of u where the distance grows e-fold. Chosen on validation scenes; 2 to 3 are as good within 0.6 dB."""
+"""Of v where the distance grows e-fold. Chosen on validation scenes; 2 to 3 are as good within 0.6 dB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ class DepthEstimator:
         mask
             Not used.
         """
-        coarse, z = (inverse_distance(back(u, image)) for u in self.refiner(image))
+        coarse, z = (inverse_distance(back(v, image)) for v in self.refiner(image))
         return Depth(z, coarse, f"depth was guessed by {self.name} and refined by the SPN")
 
 
@@ -122,14 +122,14 @@ def check_depth_guess(coarse: str) -> None:
         raise WeightsError(f"no coarse depth is called {coarse!r}: choose network, prior or transformers:MODEL")
 
 
-def inverse_distance(u: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What is linear in a lens's blur, in [-1, 0), from ordinal depth u, (H, W); larger = farther for both.
+def inverse_distance(v: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What is linear in a lens's blur, in [-1, 0), from ordinal depth v, (H, W); larger = farther for both.
 
     >>> z = inverse_distance(np.float32([[0, 2.5, 5]]))[0]               # three distances, each e times the one before
     >>> [round(float(value), 3) for value in z]
     [-1.0, -0.368, -0.135]
     """
-    return -np.exp((u.min() - u) / GROWTH)
+    return -np.exp((v.min() - v) / GROWTH)
 
 
 def standardised(z: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 """What long trainings came to: numbers that no notebook types in, read from the files that the trainings wrote.
 
     weights/segmentation.json    the shipped networks on every test set      recipes/making.py
+    weights/depth.json           the shipped depth on test scenes            recipes/making_depth.py
     weights/table1.json          Table 1, each method from several seeds     recipes/table1.py
 
 The files come with the package, beside the weights that were made in the same runs.
@@ -28,7 +29,7 @@ def read_results(name: str, folder: Path | None = None) -> dict[str, Any]:
     Parameters
     ----------
     name
-        "segmentation" or "table1"; the file is NAME.json.
+        "segmentation", "depth" or "table1"; the file is NAME.json.
     folder
         Where it lies; by default beside the shipped weights.
 

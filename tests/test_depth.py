@@ -35,7 +35,7 @@ def red(image: np.ndarray) -> np.ndarray:
 
 
 def test_what_the_spn_is_shown_has_no_unit():
-    """At the networks' own size nothing is resized: u is the guess around 0 with a deviation of SPREAD, and red."""
+    """At the networks' own size nothing is resized: v is the guess around 0 with a deviation of SPREAD, and red."""
     image = noise(64, 48)
     mask = np.zeros((64, 48), np.float32)
     expected = SPREAD * (image[..., 0] - image[..., 0].mean()) / image[..., 0].std(ddof=1)
@@ -46,7 +46,7 @@ def test_what_the_spn_is_shown_has_no_unit():
         assert found.z == pytest.approx(inverse_distance(expected + image[..., 0]), abs=1e-3)
 
 
-def test_a_distance_that_grows_as_u_says_comes_out_inverted():
+def test_a_distance_that_grows_as_v_says_comes_out_inverted():
     distance = np.random.default_rng(0).uniform(1.5, 60, (30, 20)).astype(np.float32)
     z = inverse_distance(GROWTH * np.log(distance) - 11)
     assert z == pytest.approx(-distance.min() / distance, rel=1e-4)
