@@ -131,5 +131,5 @@ def test_it_is_a_guess_for_the_spn(tmp_path, image):
     found = estimator(f"transformers:{folder}")(image, np.zeros(image.shape[:2], np.float32))
     assert found.z.shape == image.shape[:2] and np.isfinite(found.z).all()
     assert found.message == f"depth was guessed by {folder} and refined by the SPN"
-    coarse = load_depth(str(folder))(image)
-    assert np.corrcoef(coarse.ravel(), found.coarse.ravel())[0, 1] > 0.9
+    order = [np.argsort(np.argsort(z.ravel())) for z in (load_depth(str(folder))(image), found.coarse)]
+    assert np.corrcoef(*order)[0, 1] > 0.9

@@ -250,11 +250,11 @@ def test_the_pipeline_takes_what_was_found(monkeypatch):
     asked = []
     found = Segmentation(standing(), 0.8 * standing(), "somebody was found")
     monkeypatch.setattr(pipeline, "segmenter", lambda *given: asked.append(given) or (lambda image: found))
-    portrait = PortraitMode(coarse="graphcut", mode="selfie")(noise(60, 40))
+    portrait = PortraitMode(coarse="graphcut", mode="selfie", coarse_depth="prior")(noise(60, 40))
     assert asked == [("graphcut", "selfie")]
     assert portrait.mask is found.mask and portrait.coarse is found.coarse
     assert portrait.messages == ("somebody was found",)
-    given = PortraitMode()(noise(60, 40), standing())
+    given = PortraitMode(coarse_depth="prior", depth=False)(noise(60, 40), standing())
     assert np.array_equal(given.coarse, standing()) and given.messages == () and len(asked) == 1
 
 
