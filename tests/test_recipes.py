@@ -286,8 +286,9 @@ def test_networks_are_judged_at_the_height_that_they_are_for(tmp_path, monkeypat
     heights = []
     monkeypatch.setitem(RECIPES, "quick", TINY)
     monkeypatch.setattr(making, "SCENES", 1)
-    monkeypatch.setattr(making, "evaluate_masks", lambda segment, photographs: heights.append(segment.refiner.heights) or
-                        type("Scores", (), {"report": lambda self: told()["test"]["selfie test"]})())
+    scores = type("Scores", (), {"report": lambda self: told()["test"]["selfie test"]})()
+    monkeypatch.setattr(making, "evaluate_masks",
+                        lambda segment, photographs: heights.append(segment.refiner.heights) or scores)
     making.make_segmentation("quick", tmp_path, engine=CPU, stage=silent)
     assert set(heights) == {(80,)}
 
