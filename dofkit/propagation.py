@@ -180,6 +180,51 @@ def propagate(x: Tensor, gates: Tensor, *, merge: Merge = "max") -> Tensor:
     return h.amax(0) if merge == "max" else h.mean(0)
 
 
+def cascade(x: Tensor, gates: Tensor) -> Tensor:
+    """The RNN filter [21]: one-way filters in cascade along each of four directions, merged by their maximum.
+
+        h_0 = x,    h_k[t] = (1 - p_k[t]) h_{k-1}[t] + p_k[t] h_k[t - 1],    k = 1, ..., groups
+
+    Parameters
+    ----------
+    x
+        (N, C, H, W), what is filtered.
+    gates
+        (N, groups, 2, C, H, W): for each group p along the rows, used to the right and to the left, and p along the
+        columns, used down and up. Meant to lie in (-1, 1): nothing grows then.
+
+    Returns
+    -------
+    Tensor
+        (N, C, H, W).
+
+    Raises
+    ------
+    ValueError
+        If shapes or types do not fit.
+
+    Examples
+    --------
+    With p = 1/2 a point spreads, twice over; the further along a line, the less:
+
+    >>> point = torch.tensor([0.0, 0, 4, 0, 0]).view(1, 1, 1, 5)
+    >>> cascade(point, torch.full((1, 2, 2, 1, 1, 5), 0.5)).flatten().tolist()
+    [0.75, 1.0, 1.0, 1.0, 0.75]
+    """
+    if gates.ndim != 6 or gates.shape[2] != 2:
+        raise ValueError(f"gates {tuple(gates.shape)} do not fit a map {tuple(x.shape)}: (N, groups, 2, C, H, W)")
+    turn = _Turn.apply
+    across, along = gates.unbind(2)
+    results = []
+    for start, filters, back in ((turn(x), turn(across), turn), (x, along, None)):
+        for reverse in (False, True):
+            h = start
+            for p in filters.unbind(1):
+                h = scan(h, p[:, None], reverse=reverse, from_zero=True)
+            results.append(h if back is None else back(h))
+    return torch.stack(results).amax(0)
+
+
 def stable(gates: Tensor) -> Tensor:
     """Gates with sum_k |g_k| <= 1, so that no change of a pixel grows on its way: divided by that sum where above 1.
 

@@ -4,6 +4,7 @@
     weights/segmentation.json    the shipped networks on every test set      recipes/making.py
     weights/depth.json           the shipped depth on test scenes            recipes/making_depth.py
     weights/table1.json          Table 1, each method from several seeds     recipes/table1.py
+    weights/filter.json          the RNN filter and its competitors, Table 2 recipes/making_filter.py
 
 The files come with the package, beside the weights that were made in the same runs.
 """
@@ -29,7 +30,7 @@ def read_results(name: str, folder: Path | None = None) -> dict[str, Any]:
     Parameters
     ----------
     name
-        "segmentation", "depth" or "table1"; the file is NAME.json.
+        "segmentation", "depth", "table1" or "filter"; the file is NAME.json.
     folder
         Where it lies; by default beside the shipped weights.
 

@@ -23,8 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "target",
-        choices=("segmentation", "depth", "table1"),
-        help="segmentation or depth: its coarse network and SPN; table1: the rows of Table 1, small, from three seeds",
+        choices=("segmentation", "depth", "table1", "rnn"),
+        help="segmentation or depth: its coarse network and SPN; table1: the rows of Table 1, small, from three seeds; "
+        "rnn: the RNN filter and its competitors, Table 2",
     )
     add(
         "--profile",
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", metavar="DIR", type=Path, required=True, help="a folder for checkpoints, curves and weights")
     add("--seed", type=int, default=0, help="of parameters and batches (default: %(default)s)")
     add("--devices", metavar="N", type=int, default=1, help="processes that share each batch (default: %(default)s)")
+    add("--pairs", metavar="DIR", type=Path, help="pairs by `dofkit pairs`, for rnn (default: made in OUT/pairs)")
     add("--vgg16", metavar="FILE", type=Path, help="torchvision's VGG-16 weights to start from (profile paper)")
 
 
@@ -45,10 +47,13 @@ def run(args: argparse.Namespace) -> int:
     from dofkit.engines import TrainingError, fabric, local
     from dofkit.recipes.making import make_segmentation
     from dofkit.recipes.making_depth import make_depth
+    from dofkit.recipes.making_filter import make_filter
     from dofkit.recipes.table1 import make_table1
 
     if args.target == "table1" and (args.profile == "paper" or args.devices != 1 or args.vgg16 or args.seed):
         raise TrainingError("table1 has the profiles quick and full, its own seeds, and runs on one device")
+    if args.target != "rnn" and args.pairs:
+        raise TrainingError("only the RNN filter learns from pairs: leave out --pairs")
     if not 0 <= args.seed < 2**63:
         raise TrainingError(f"the seed is {args.seed}: choose a whole number from 0 to {2**63 - 1}")
     engine = local(precision="auto") if args.devices == 1 else fabric(args.devices, precision="auto")
@@ -58,6 +63,11 @@ def run(args: argparse.Namespace) -> int:
             raise TrainingError("the depth networks begin as the segmentation's: leave out the VGG-16 weights")
         report = make_depth(args.profile, args.out, engine=engine, stage=show, root=args.data_root,
                             seed=args.seed).get("test")
+    elif args.target == "rnn":
+        if args.vgg16:
+            raise TrainingError("the filters' guidance starts from nothing: leave out the VGG-16 weights")
+        report = make_filter(args.profile, args.out, args.pairs or _own_pairs(args), engine=engine, stage=show,
+                             seed=args.seed).get("test")
     elif args.target == "table1":
         report = make_table1(args.profile, args.out, engine=engine, stage=show, root=args.data_root)["iou"]
     else:
@@ -66,6 +76,18 @@ def run(args: argparse.Namespace) -> int:
     if engine.main:
         print(json.dumps(report, indent=1, ensure_ascii=False))
     return 0
+
+
+def _own_pairs(args: argparse.Namespace) -> Path:
+    """The pairs of the profile in OUT/pairs, made if they are not there."""
+    import os
+
+    from dofkit.recipes.pairs import in_processes, make_pairs
+
+    folder: Path = args.out / "pairs"
+    print(f"dofkit: pairs in '{folder}'", file=sys.stderr)
+    make_pairs(args.profile, folder, root=args.data_root, run=in_processes(os.cpu_count() or 1))
+    return folder
 
 
 def stages(*, shown: bool) -> Stage:

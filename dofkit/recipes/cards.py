@@ -94,3 +94,34 @@ def _validated(stage: str, training: Mapping[str, Any]) -> str:
     """What chose the weights of a stage of the depth's training."""
     best = training[stage]["validation"]
     return f"objective (Eq. 2 and 3) {-best:.4f}" if stage == "consistency" else f"WHDR {1 - best:.4f}"
+
+
+def filter_card(name: str, report: Mapping[str, Any]) -> str:
+    """The card of a filter that learned the rendering, from the report of its making (`filter.json`)."""
+    training, pairs = report["training"][name], report["pairs"]
+    what = {"rnn": "the paper's RNN filter: gates from photograph, mask and depth",
+            "liu": "the RNN filter of Liu et al. [21]: gates from the photograph alone",
+            "cnn": "the encoder-decoder alone, from photograph, mask and depth",
+            "gradient": "the deep edge-aware filter of Xu et al. [31], narrower: from the photograph alone"}[name]
+    lines = [
+        f"# filter-{name}",
+        "",
+        f"{what[0].upper()}{what[1:]}. It imitates the CRF renderer.",
+        "",
+        f"- data: {pairs['train']} pairs by the CRF renderer, profile {pairs['profile']}, seed {pairs['seed']}"
+        f"{': scenes, the selfie set of Shen et al., CCP (training parts)' if pairs['real'] else ': scenes'}; "
+        f"to choose by: {pairs['validation']}",
+        f"- profile {report['profile']}, seed {report['seed']}, sources {report['source']}",
+        f"- {report['parameters'][name]} parameters, {training['steps']} steps of {report['recipe']['batch']} squares "
+        f"of {report['recipe']['crop']} px, {training['seconds'] / 60:.0f} minutes on {training['device']} in "
+        f"{training['precision']}; best validation PSNR {training['validation']:.2f} dB at step "
+        f"{training['best step']}",
+        f"- made by `dofkit train rnn --profile {report['profile']} --seed {report['seed']}`",
+        "",
+    ]
+    if "test" in report:
+        rows = [{"test set": test, "pictures": scores["pictures"], "PSNR, dB": scores[name]["psnr"]["mean"],
+                 "SSIM": scores[name]["ssim"]["mean"]} for test, scores in report["test"].items()]
+        lines += ["Against the CRF renderer, on pictures that were never trained on nor chosen by:", "",
+                  markdown_table(rows)]
+    return "\n".join(lines) + "\n"

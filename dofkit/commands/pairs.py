@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Render the pairs that the RNN filter learns from: photographs and their portraits by the CRF renderer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+HELP = "render the training pairs of the RNN filter"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `dofkit pairs`."""
+    add = parser.add_argument
+    add(
+        "--profile",
+        choices=("quick", "full", "paper"),
+        default="quick",
+        help="quick: a few small scenes; full: what the kit's weights learned from; paper: 5000 (default: %(default)s)",
+    )
+    add("--data-root", metavar="DIR", type=Path, help="where selfie/ and ccp/ lie (default: DOFKIT_DATA)")
+    add("--out", metavar="DIR", type=Path, required=True, help="a folder for the pairs; what is there stays")
+    add("--seed", type=int, default=0, help="of the strengths and of what is held out (default: %(default)s)")
+    shared = parser.add_mutually_exclusive_group()
+    shared.add_argument("--workers", metavar="N", type=int, default=os.cpu_count() or 1,
+                        help="processes on this machine (default: one for each core)")
+    shared.add_argument("--scheduler", metavar="tcp://HOST:PORT",
+                        help="a Dask scheduler whose workers share the work (pip install 'dofkit[dask]')")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the pairs, or go on where an interrupted run stopped; returns the exit code."""
+    from tqdm import tqdm
+
+    from dofkit.files import PhotoError
+    from dofkit.recipes.pairs import by_dask, in_processes, make_pairs
+
+    if args.workers < 1:
+        raise PhotoError(f"--workers is {args.workers}: choose 1 or more")
+    if args.seed < 0:
+        raise PhotoError(f"the seed is {args.seed}: choose 0 or more")
+    share = by_dask(args.scheduler) if args.scheduler else in_processes(args.workers)
+    with tqdm(desc="pairs", unit="pair", disable=not sys.stderr.isatty()) as bar:
+
+        def progress(done: int, of: int) -> None:
+            bar.total = of
+            bar.update(done - bar.n)
+
+        report = make_pairs(args.profile, args.out, root=args.data_root, seed=args.seed, run=share, progress=progress)
+    print(json.dumps(report, indent=1, ensure_ascii=False))
+    for failure in report["failures"]:
+        print(f"dofkit: left out {failure['name']}: {failure['reason']}", file=sys.stderr)
+    return 0
