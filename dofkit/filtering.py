@@ -25,6 +25,9 @@ from dofkit.weights import load_weights
 WORK_SIDE = 512
 """Long side of the pictures that the filter sees, at most: its training pairs have 480 pixels."""
 
+LARGEST = 12.0
+"""Largest radius that the filter has learned, in pixels of the picture that it sees."""
+
 Array = NDArray[np.float32]
 
 
@@ -74,7 +77,7 @@ def filter_photo(model: nn.Module, image: Array, m: Array, r: Array) -> Array:
     -------
     (H, W, 3) float32 in [0, 1].
     """
-    reduction = min(1.0, WORK_SIDE / max(m.shape))
+    reduction = min(1.0, WORK_SIDE / max(m.shape), LARGEST / max(float(r.max()), LARGEST))
     if reduction == 1.0:
         return _filtered(model, image, m, r)
     size = tuple(max(1, round(side * reduction)) for side in m.shape[::-1])

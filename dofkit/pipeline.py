@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The whole order (Fig. 2 of the paper): photograph -> mask, depth -> matte -> layers -> guided blur -> picture.
 
+Or, by ``method="rnn"``: photograph -> mask, depth -> RNN filter -> picture.
+
     >>> from dofkit import PortraitMode
     >>> from skimage.data import astronaut
     >>> portrait = PortraitMode()(astronaut().astype("float32") / 255)
@@ -21,7 +23,7 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 
-from dofkit import layers, matting, render
+from dofkit import filtering, layers, matting, render
 from dofkit.coarse import Mode
 from dofkit.colour import linear_to_srgb, srgb_to_linear
 from dofkit.depth import Depth, check_depth_guess, estimator
@@ -31,6 +33,7 @@ from dofkit.photo import Photo, PhotoError
 from dofkit.segmentation import Segmentation, check_guess, segmenter
 
 Space = Literal["srgb", "linear"]
+Method = Literal["crf", "rnn"]
 
 STAGES = ("mask", "depth", "matte", "layers", "blur")
 
@@ -49,9 +52,9 @@ class Portrait:
     mask : (H, W) float32 in [0, 1], the person m before matting.
     coarse_depth : (H, W) float32, depth before the SPN; None where there is none.
     depth : (H, W) float32, z, larger = farther, no unit; None for a selfie without depth.
-    alpha : (H, W) float32 in [0, 1], the matte.
-    labels : (H, W) uint8 layers from near to far; None for a selfie.
-    radii : (K,) radius of each layer in pixels; one radius for a selfie.
+    alpha : (H, W) float32 in [0, 1], the matte; None by the RNN filter, which needs none.
+    labels : (H, W) uint8 layers from near to far; None for a selfie, and by the RNN filter.
+    radii : (K,) radius of each layer in pixels; one radius, the largest, where there are no layers.
     result : (H, W, 3) float32 sRGB in [0, 1], the portrait B.
     mode : "selfie" or "whole-body".
     times : seconds of each stage.
@@ -63,7 +66,7 @@ class Portrait:
     mask: np.ndarray
     coarse_depth: np.ndarray | None
     depth: np.ndarray | None
-    alpha: np.ndarray
+    alpha: np.ndarray | None
     labels: np.ndarray | None
     radii: np.ndarray
     result: np.ndarray
@@ -80,6 +83,8 @@ class PortraitMode:
     ----------
     mode : "selfie" blurs the whole background once (Eq. 4); "whole-body" by depth (Eq. 10); "auto" decides by the mask,
         and takes the depth into account where one is given.
+    method : "crf" renders by matting, layers and guided blur (section 3.3), "rnn" by the filter that has learned to do
+        the same (section 3.4), in sRGB, with all parts of the renderer.
     coarse : where the person comes from: "network", "graphcut" or "transformers:MODEL", as `segmenter` takes it.
     coarse_depth : where depth comes from: "network", "prior" or "transformers:MODEL", as `estimator` takes it.
     K, lambda_ : layers and smoothness of Eq. 7.
@@ -91,6 +96,7 @@ class PortraitMode:
     """
 
     mode: Mode = "auto"
+    method: Method = "crf"
     coarse: str = "network"
     coarse_depth: str = "network"
     K: int = 6
@@ -103,11 +109,14 @@ class PortraitMode:
     foreground: bool = False
 
     def __post_init__(self) -> None:
-        for name, kind in (("mode", Mode), ("space", Space)):
+        for name, kind in (("mode", Mode), ("method", Method), ("space", Space)):
             if getattr(self, name) not in get_args(kind):
                 raise PhotoError(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(get_args(kind))}")
         check_guess(self.coarse)
         check_depth_guess(self.coarse_depth)
+        if self.method == "rnn" and (self.space != "srgb" or self.foreground or not (self.crf and self.guided)):
+            raise PhotoError("the RNN filter learned the whole renderer in sRGB: leave out space, foreground, crf and "
+                             "guided, or use method crf")
         if self.K not in range(1, 33):
             raise PhotoError(f"the number of layers is {self.K}: choose a whole number from 1 to 32")
         if not (np.isfinite(self.lambda_) and self.lambda_ >= 0):
@@ -151,12 +160,17 @@ class PortraitMode:
         with clock("depth"):
             estimate = self._depth(image, m, depth) if layered or depth is not None else None
             z = None if estimate is None else estimate.z
-        with clock("matte"):
-            alpha = matting.matte(image, m)
-        with clock("layers"):
-            split = self._layers(z) if layered and z is not None else None
-        with clock("blur"):
-            radii, result = self._blur(image, m, alpha, split, mode)
+        alpha = split = None
+        if self.method == "crf":
+            with clock("matte"):
+                alpha = matting.matte(image, m)
+            with clock("layers"):
+                split = self._layers(z) if layered and z is not None else None
+            with clock("blur"):
+                radii, result = self._blur(image, m, alpha, split, mode)
+        else:
+            with clock("blur"):
+                radii, result = self._filter(image, m, z if layered else None, mode)
         full = None if split is None else cv2.resize(split.labels, m.shape[::-1], interpolation=cv2.INTER_NEAREST)
         messages = tuple(stage.message for stage in (found, estimate) if stage is not None and stage.message)
         first = None if estimate is None else estimate.coarse
@@ -194,8 +208,7 @@ class PortraitMode:
     def _blur(
         self, image: np.ndarray, m: np.ndarray, alpha: np.ndarray, split: layers.Layers | None, mode: str
     ) -> tuple[np.ndarray, np.ndarray]:
-        share = render.SELFIE_RADIUS if mode == "selfie" else render.WHOLE_BODY_RADIUS
-        largest = share * max(m.shape) if self.max_radius is None else self.max_radius
+        largest = self._largest(m, mode)
         encode, decode = (linear_to_srgb, srgb_to_linear) if self.space == "linear" else (np.copy, np.copy)
         light = decode(image)
         person = decode(matting.foreground(image, alpha)) if self.foreground else None
@@ -207,6 +220,18 @@ class PortraitMode:
             radii = render.layer_radii(split.labels, small, split.count, largest)
             result = render.render_layers(light, alpha, split.labels, radii, guided=self.guided, foreground=person)
         return radii, encode(result).clip(0, 1)  # the blur rounds by 1e-7 and may leave the range
+
+    def _filter(
+        self, image: np.ndarray, m: np.ndarray, z: np.ndarray | None, mode: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        largest = self._largest(m, mode)
+        radius = filtering.blur_radius(z, m, self.K, largest)
+        result = filtering.filter_photo(filtering.shipped_filter(), image, m, radius)
+        return np.array([largest]), filtering.keep_person(image, m, result)
+
+    def _largest(self, m: np.ndarray, mode: str) -> float:
+        share = render.SELFIE_RADIUS if mode == "selfie" else render.WHOLE_BODY_RADIUS
+        return share * max(m.shape) if self.max_radius is None else self.max_radius
 
 
 def mode_of(m: np.ndarray) -> str:

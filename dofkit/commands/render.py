@@ -39,7 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="selfie: one blur for all of the background; whole-body: blur by depth (default: %(default)s)",
     )
-    add("--method", choices=("crf",), default="crf", help="the renderer (default: %(default)s)")
+    add(
+        "--method",
+        choices=("crf", "rnn"),
+        default="crf",
+        help="crf: matting, layers and guided blur; rnn: the filter that learned the same (default: %(default)s)",
+    )
     add(
         "--coarse",
         metavar="GUESS",
@@ -86,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
     check_outputs(args)
     renderer = PortraitMode(
         mode=args.mode,
+        method=args.method,
         coarse=args.coarse,
         coarse_depth=args.coarse_depth,
         K=args.layers,
@@ -149,6 +155,8 @@ def write_outputs(args: argparse.Namespace, photo: Photo, portrait: Portrait) ->
     maps = {name: (path, getattr(portrait, name)) for name, path in _maps(args).items()}
     for name, (_, values) in maps.items():
         if values is None:
+            if args.method == "rnn" and name != "depth":
+                raise PhotoError(f"the RNN filter makes no {name} to save: use --method crf")
             raise PhotoError(f"a {portrait.mode} has no {name} to save: use --mode whole-body")
     contents = {args.output: encode_photo(args.output, portrait.result, bits=photo.bits, opacity=photo.opacity)}
     for name, (path, values) in maps.items():
@@ -174,6 +182,7 @@ def tell(
         "width": width,
         "height": height,
         "mode": portrait.mode,
+        "method": args.method,
         "layers": 1 if portrait.labels is None else len(portrait.radii),
         "radii": [round(float(radius), 3) for radius in portrait.radii],
         "seconds": {stage: round(seconds, 4) for stage, seconds in times.items()},

@@ -19,11 +19,11 @@ import cv2
 
 from dofkit.figures import figures_dir
 from dofkit.files import write_bytes
-from tests.benchmarks import propagation, renderer, scenes, segmentation
+from tests.benchmarks import filtering, propagation, renderer, scenes, segmentation
 from tests.benchmarks.timing import machine
 
 BENCHMARKS = {"renderer": renderer.run, "scenes": scenes.run, "propagation": propagation.run,
-              "segmentation": segmentation.run}
+              "segmentation": segmentation.run, "filter": filtering.run}
 
 Row = dict[str, Any]
 
