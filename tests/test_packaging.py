@@ -35,7 +35,7 @@ def requirement(text: str) -> tuple[str, str]:
 def direct(project: dict, *more: str) -> dict[str, str]:
     """What is needed by those who work on the kit, and by further extras."""
     extras = project["optional-dependencies"]
-    listed = [*project["dependencies"], *(text for name in ("test", "dev", *more) for text in extras[name])]
+    listed = [*project["dependencies"], *(text for name in ("dask", "test", "dev", *more) for text in extras[name])]
     return dict(requirement(text) for text in listed if not text.startswith("dofkit["))
 
 

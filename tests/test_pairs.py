@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from distributed import LocalCluster
 
 from dofkit.cli import main
 from dofkit.datasets import DataError, Dataset, Item
@@ -18,9 +19,10 @@ from dofkit.files import PhotoError
 from dofkit.metrics import psnr
 from dofkit.pipeline import PortraitMode
 from dofkit.recipes import pairs
-from dofkit.recipes.pairs import PairRecipe, Task, by_dask, files, in_processes, make_pair, make_pairs, plan, read_pair
+from dofkit.recipes.pairs import PairRecipe, Task, files, make_pair, make_pairs, plan, read_pair
 from dofkit.recipes.rnn_filter import draw, middle, read_pairs
 from dofkit.scenes import portrait_scene
+from dofkit.workers import by_dask, in_processes
 
 TINY = PairRecipe(64, 2, 0, 0, 1, 1)
 
@@ -146,9 +148,8 @@ def alive(group):
 
 
 def test_dask_makes_what_processes_make(tiny, tmp_path):
-    distributed = pytest.importorskip("distributed")
     make_pairs("quick", tmp_path / "one", run=in_turn)
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         make_pairs("quick", tmp_path / "many", run=by_dask(cluster.scheduler_address))
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "many")
 

@@ -394,3 +394,15 @@ def test_what_is_shipped_is_small_sealed_and_has_its_card():
         assert hashlib.sha256(data).hexdigest() == inspect(path).sha256
         assert card(path).startswith("# ")
     assert {path.stem for path in folder.glob("*.md")} == set(weights.names())
+
+
+@pytest.mark.parametrize("length", [0x280, 0x480, 0x580])
+def test_a_header_whose_length_begins_like_a_pickle_is_read(tmp_path, length):
+    """The length of a header, lowest byte first, may be the first two bytes of a pickle."""
+    path = tmp_path / "line.safetensors"
+    for pad in range(length):  # the one that makes the header so long
+        path.write_bytes(pack({"w": torch.zeros(1)}, "x" * pad, {}))
+        if path.read_bytes()[:8] == length.to_bytes(8, "little"):
+            break
+    assert inspect(path).network == "x" * pad
+    assert path.read_bytes()[:2] in (b"\x80\x02", b"\x80\x04", b"\x80\x05")

@@ -36,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from dofkit.files import PhotoError
-    from dofkit.recipes.pairs import by_dask, in_processes, make_pairs
+    from dofkit.recipes.pairs import make_pairs
+    from dofkit.workers import by_dask, in_processes
 
     if args.workers < 1:
         raise PhotoError(f"--workers is {args.workers}: choose 1 or more")

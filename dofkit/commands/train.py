@@ -82,7 +82,8 @@ def _own_pairs(args: argparse.Namespace) -> Path:
     """The pairs of the profile in OUT/pairs, made if they are not there."""
     import os
 
-    from dofkit.recipes.pairs import in_processes, make_pairs
+    from dofkit.recipes.pairs import make_pairs
+    from dofkit.workers import in_processes
 
     folder: Path = args.out / "pairs"
     print(f"dofkit: pairs in '{folder}'", file=sys.stderr)

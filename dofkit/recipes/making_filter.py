@@ -166,7 +166,8 @@ def _summary(values: Sequence[float]) -> dict[str, float | None]:
     """Mean and deviation over pictures; None where a picture is met exactly."""
     if not np.isfinite(values).all():
         return {"mean": None, "deviation": None}
-    return {"mean": round(float(np.mean(values)), 4), "deviation": round(float(np.std(values, ddof=1)), 4)}
+    deviation = np.std(values, ddof=min(1, len(values) - 1))
+    return {"mean": round(float(np.mean(values)), 4), "deviation": round(float(deviation), 4)}
 
 
 def _counted(pairs: Path) -> dict[str, Any]:

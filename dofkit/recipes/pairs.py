@@ -16,14 +16,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +33,7 @@ from dofkit.datasets.scene_cache import Kind, Split
 from dofkit.files import PhotoError, write_bytes
 from dofkit.filtering import blur_radius
 from dofkit.pipeline import PortraitMode
+from dofkit.workers import Share
 
 RECIPE = "pairs.json"
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -200,7 +195,7 @@ def make_pairs(
     *,
     root: PathLike | None = None,
     seed: int = 0,
-    run: Callable[[Callable[[Task], str | None], Sequence[Task]], Iterable[tuple[int, str | None]]],
+    run: Share[Task, str | None],
     progress: Callable[[int, int], object] | None = None,
 ) -> dict[str, Any]:
     """Make all pairs of a profile that are not there yet.
@@ -210,7 +205,7 @@ def make_pairs(
     profile : "quick", "full" or "paper".
     folder : made if missing; one for each profile and seed.
     root : folder of the data sets.
-    run : shares the tasks out and yields (number of the task, what went wrong) as they end: `in_processes`, `by_dask`.
+    run : shares the tasks out, `dofkit.workers.in_processes` or `by_dask`.
     progress : called as (done, of).
 
     Returns
@@ -235,67 +230,6 @@ def make_pairs(
             progress(done, len(tasks))
     failures.sort(key=lambda failure: failure["name"])
     return told | {"pairs": {split: len(files(folder, split)) for split in SPLITS}, "failures": failures}
-
-
-def in_processes(workers: int) -> Callable[..., Iterator[tuple[int, str | None]]]:
-    """Share tasks among processes of this machine."""
-
-    def run(work: Callable[[Task], str | None], tasks: Sequence[Task]) -> Iterator[tuple[int, str | None]]:
-        try:
-            with ProcessPoolExecutor(workers, get_context("spawn"), _end_with_parent) as pool:
-                numbers = {pool.submit(work, task): i for i, task in enumerate(tasks)}
-                try:
-                    for future in as_completed(numbers):
-                        yield numbers[future], future.result()
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
-        except BrokenProcessPool as error:
-            raise PhotoError("a process that made pairs was killed, perhaps for want of memory: start the same command "
-                             "again, with fewer --workers; what is made stays") from error
-
-    return run
-
-
-def _end_with_parent() -> None:
-    """Let a worker end when the process that gives it tasks is killed: it would wait for ever."""
-    parent = parent_process()
-    assert parent is not None
-
-    def watch(sentinel: int) -> None:
-        wait([sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
-
-
-def by_dask(scheduler: str) -> Callable[..., Iterator[tuple[int, str | None]]]:
-    """Share tasks among the workers of a Dask scheduler, which must see the folders under the same names.
-
-    Parameters
-    ----------
-    scheduler
-        Its address, tcp://HOST:PORT.
-    """
-
-    def run(work: Callable[[Task], str | None], tasks: Sequence[Task]) -> Iterator[tuple[int, str | None]]:
-        try:
-            from distributed import Client
-            from distributed import as_completed as as_dask_completed
-        except ImportError as error:
-            raise PhotoError("Dask is not installed: pip install 'dofkit[dask]'") from error
-        try:
-            client = Client(scheduler, timeout=10)
-        except (OSError, ValueError) as error:
-            raise PhotoError(f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`, "
-                             "and workers with `dask worker`") from error
-        with client:
-            futures = client.map(work, tasks, pure=False, retries=3)
-            numbers = {future.key: i for i, future in enumerate(futures)}
-            for future in as_dask_completed(futures):
-                yield numbers[future.key], future.result()
-
-    return run
 
 
 def files(folder: Path, split: str) -> list[Path]:

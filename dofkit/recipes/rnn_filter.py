@@ -53,13 +53,13 @@ class FilterRecipe:
 
 
 _SMALL = {"rnn": {"width": 8, "channels": 8}, "cnn": {"width": 8}, "liu": {"width": 8, "channels": 8},
-          "gradient": {"channels": 16}}
+          "gradient": {"channels": 8}}
 _PAPER = {"rnn": {"width": 64, "channels": 16}, "cnn": {"width": 64}, "liu": {"width": 64, "channels": 16},
           "gradient": {"channels": 256}}
 
 RECIPES = {
     "quick": FilterRecipe(_SMALL, 48, 4, 20, 3e-3),
-    "full": FilterRecipe(_SMALL, 128, 8, 2000, 3e-3),
+    "full": FilterRecipe(_SMALL, 128, 8, 1500, 3e-3),
     "paper": FilterRecipe(_PAPER, 256, 20, 20000, 1e-3),
 }
 

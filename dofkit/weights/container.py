@@ -146,9 +146,9 @@ def _header(file: Path) -> bytes:
             raise WeightsError(f"'{file}' is no file: name a {SUFFIX} file")
         size = file.stat().st_size
         with file.open("rb") as handle:
-            head = handle.read(8)
+            head, brace = handle.read(8), handle.read(1)
             length = int.from_bytes(head, "little")
-            if head.startswith(_PICKLES):
+            if head.startswith(_PICKLES) and brace != b"{":  # a header's length may begin like a pickle
                 raise WeightsError(f"'{file}' is a pickle of torch.save, which is never loaded because it can run "
                                    "code: give weights made by `dofkit train`")
             if size > MAX_BYTES:
@@ -156,6 +156,6 @@ def _header(file: Path) -> bytes:
                                    f"({MAX_BYTES / 1e6:,.0f} MB): give weights made by `dofkit train`")
             if len(head) < 8 or not 2 <= length <= min(size - 8, _MAX_HEADER):
                 raise WeightsError(f"'{file}' ({size:,} bytes) is empty, cut short or no {SUFFIX} file: {_REMEDY}")
-            return handle.read(length)
+            return brace + handle.read(length - 1)
     except OSError as error:
         raise WeightsError(f"cannot open weights '{file}' ({reason(error)}): check name and permissions") from error
