@@ -89,6 +89,7 @@ def make_filter(
         "seed": seed,
         "source": source_hash(),
         "recipe": asdict(recipe),
+        "radii": RADII,
         "pairs": counted,
         "parameters": {name: parameters(model) for name, model in models.items()},
         "training": {name: told(run[0], engine) for name, run in runs.items()},
