@@ -49,12 +49,14 @@ lint: $(STAMP) ## check style and types
 bench: $(STAMP) ## measure speed and memory against the plain version (minutes)
 	@$(BIN) -m tests.benchmarks
 
-weights: $(STAMP) ## train the shipped weights and Table 1 anew (hours): make weights DATA=/path/to/data
+weights: $(STAMP) ## train the shipped weights, Tables 1 and 2 anew (hours): make weights DATA=/path/to/data
 	@$(BIN) -m dofkit train segmentation --profile full --data-root "$(DATA)" --out trained/segmentation
 	@cp trained/segmentation/segmentation* dofkit/weights/
 	@$(BIN) -m dofkit train depth --profile full --data-root "$(DATA)" --out trained/depth
 	@$(BIN) -m dofkit train table1 --profile full --data-root "$(DATA)" --out trained/table1
 	@cp trained/depth/depth* trained/table1/table1.json dofkit/weights/
+	@$(BIN) -m dofkit train rnn --profile full --data-root "$(DATA)" --out trained/rnn
+	@cp trained/rnn/filter* dofkit/weights/
 
 clean: ## remove what tests and runs have made, but not .venv
 	rm -rf build dist dofkit.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

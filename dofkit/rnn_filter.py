@@ -137,8 +137,8 @@ class GradientFilter(nn.Module):
         super().__init__()
         self.beta = beta
         self.network = nn.Sequential(
-            nn.Conv2d(3, channels, 15, padding=7), nn.Tanh(), nn.Conv2d(channels, channels, 1), nn.Tanh(),
-            nn.Conv2d(channels, 3, 7, padding=3))
+            nn.Conv2d(3, channels, 9, padding=4), nn.Tanh(), nn.Conv2d(channels, channels, 1), nn.Tanh(),
+            nn.Conv2d(channels, 3, 5, padding=2))
         _start_at_zero(self.network[-1])
 
     def forward(self, image: Tensor, guides: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ class FilterRecipe:
 
 
 _SMALL = {"rnn": {"width": 8, "channels": 8}, "cnn": {"width": 8}, "liu": {"width": 8, "channels": 8},
-          "gradient": {"channels": 8}}
+          "gradient": {"channels": 16}}
 _PAPER = {"rnn": {"width": 64, "channels": 16}, "cnn": {"width": 64}, "liu": {"width": 64, "channels": 16},
           "gradient": {"channels": 256}}
 
