@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Compare what the networks find with the truth, on any folder of photographs, or on Depth in the Wild."""
+"""Compare what the networks find with the truth, and portraits with photographs through a lens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HELP = "compare the networks' masks and depths with true ones"
+HELP = "compare the networks' masks and depths with true ones, or the renderer's parts with a lens"
 
 DEPTHS = ("lower is nearer", "coarse", "refined")
 
@@ -36,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     diw.add_argument("--greater-is", choices=("farther", "nearer"), default="farther",
                      help="what `>` says of a line's first point (default: %(default)s, as in the authors' files)")
     _add_guess(diw, "network, prior")
+    ablation = kinds.add_parser("ablation", help="the renderer without each part, against a lens, on scenes",
+                                description="Portraits without each part, against the lens, on scenes (Fig. 11).")
+    ablation.set_defaults(evaluate=_ablation, json=True)
+    ablation.add_argument("--split", choices=("validation", "test"), default="test", help="(default: %(default)s)")
+    ablation.add_argument("--day", metavar="N", type=int, default=30, help="scenes by day (default: %(default)s)")
+    ablation.add_argument("--night", metavar="N", type=int, default=12, help="scenes at night (default: %(default)s)")
+    ablation.add_argument("--out", metavar="FILE", type=Path, help="also write the JSON there; replaces what is there")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,6 +98,18 @@ def _diw(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     from dofkit.datasets import diw
 
     return _depths(args, diw(args.annotations, sign=1 if args.greater_is == "farther" else -1, images=args.images))
+
+
+def _ablation(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from dofkit.files import check_output, write_bytes
+    from dofkit.recipes.ablation import evaluate_ablation
+
+    if args.out is not None:
+        check_output(args.out, force=True, suffixes=(".json",))
+    report = evaluate_ablation(args.split, day=args.day, night=args.night, progress=_progress)
+    if args.out is not None:
+        write_bytes(args.out, (json.dumps(report, indent=1) + "\n").encode())
+    return report, []
 
 
 def _depths(args: argparse.Namespace, photographs: Any) -> tuple[dict[str, Any], list[str]]:
