@@ -25,8 +25,9 @@ from dofkit.weights import load_weights
 WORK_SIDE = 512
 """Long side of the pictures that the filter sees, at most: its training pairs have 480 pixels."""
 
-LARGEST = 12.0
-"""Largest radius that the filter has learned, in pixels of the picture that it sees."""
+LARGEST = 4.0
+"""Largest radius in the picture that the filter sees, at most, in pixels. It has learned three times that, badly; 4 was
+chosen on the validation pairs, where it gains 1.2 dB on whole bodies and 0.5 on selfies."""
 
 Array = NDArray[np.float32]
 
@@ -63,8 +64,17 @@ def blur_radius(z: np.ndarray | None, m: np.ndarray, K: int, max_radius: float) 
     return (np.interp(z, centres, radii) * (1 - m)).astype(np.float32)
 
 
+@torch.no_grad()
+def filtered(model: nn.Module, image: Array, m: Array, r: Array) -> Array:
+    """What a filter makes of a picture at the picture's own size; parameters as for `filter_photo`."""
+    device = next(model.parameters()).device
+    tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].to(device)
+    told = torch.from_numpy(np.stack([m, r / RADIUS_UNIT]).astype(np.float32))[None].to(device)
+    return model(tensor, told)[0].permute(1, 2, 0).clamp(0, 1).cpu().numpy()
+
+
 def filter_photo(model: nn.Module, image: Array, m: Array, r: Array) -> Array:
-    """What a filter makes of a photograph.
+    """What a filter makes of a photograph of any size with a blur of any strength.
 
     Parameters
     ----------
@@ -79,10 +89,10 @@ def filter_photo(model: nn.Module, image: Array, m: Array, r: Array) -> Array:
     """
     reduction = min(1.0, WORK_SIDE / max(m.shape), LARGEST / max(float(r.max()), LARGEST))
     if reduction == 1.0:
-        return _filtered(model, image, m, r)
+        return filtered(model, image, m, r)
     size = tuple(max(1, round(side * reduction)) for side in m.shape[::-1])
     small, small_m, small_r = (cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (image, m, r * reduction))
-    result = _filtered(model, small, small_m, small_r)
+    result = filtered(model, small, small_m, small_r)
     full, change = (cv2.resize(a, m.shape[::-1], interpolation=cv2.INTER_LINEAR) for a in (result, result - small))
     # A blur of a pixel or more of the small picture leaves no detail that the small one lacks
     blurred = cv2.resize(small_r, m.shape[::-1], interpolation=cv2.INTER_LINEAR).clip(0, 1)[..., None]
@@ -100,11 +110,3 @@ def keep_person(image: Array, m: Array, result: Array) -> Array:
 def shipped_filter(name: str = "rnn") -> nn.Module:
     """A filter with the weights that come with the kit, read once."""
     return load_weights(f"filter-{name}", FILTERS)
-
-
-@torch.no_grad()
-def _filtered(model: nn.Module, image: Array, m: Array, r: Array) -> Array:
-    device = next(model.parameters()).device
-    tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].to(device)
-    told = torch.from_numpy(np.stack([m, r / RADIUS_UNIT]).astype(np.float32))[None].to(device)
-    return model(tensor, told)[0].permute(1, 2, 0).clamp(0, 1).cpu().numpy()

@@ -49,8 +49,8 @@ def test_farther_is_never_blurred_less(scene):
 
 
 @pytest.mark.parametrize(("size", "r", "seen"), [
-    ((200, 120), 4.0, (200, 120)),
-    ((1024, 512), 8.0, (WORK_SIDE, WORK_SIDE // 2)),
+    ((200, 120), LARGEST, (200, 120)),
+    ((1024, 512), 2.0, (WORK_SIDE, WORK_SIDE // 2)),
     ((300, 200), 3 * LARGEST, (100, 67)),
 ])
 def test_the_filter_sees_sizes_and_radii_that_it_has_learned(size, r, seen):

@@ -25,7 +25,7 @@ from dofkit.baselines import binned_blur, one_blur
 from dofkit.datasets import DataError
 from dofkit.engines import Engine
 from dofkit.files import write_bytes
-from dofkit.filtering import filter_photo, keep_person
+from dofkit.filtering import filter_photo, filtered, keep_person
 from dofkit.metrics import psnr, ssim
 from dofkit.provenance import source_hash
 from dofkit.recipes.cards import filter_card
@@ -123,14 +123,17 @@ def evaluate_filters(folder: Path, pairs: Path) -> dict[str, Any]:
 
 
 def learned(folder: Path) -> dict[str, Method]:
-    """The filters of a folder as methods, and ours with the person kept, as `dofkit render --method rnn` does."""
+    """The filters of a folder as methods, at the pairs' own size; and two as `dofkit render --method rnn` uses ours."""
     models = {name: load_weights(folder / f"filter-{name}.safetensors", FILTERS) for name in FILTERS}
-    methods: dict[str, Method] = {name: partial(filter_photo, model) for name, model in models.items()}
+    methods: dict[str, Method] = {name: partial(filtered, model) for name, model in models.items()}
 
-    def kept(image: NDArray[np.float32], m: NDArray[np.float32], r: NDArray[np.float32]) -> NDArray[np.float32]:
-        return keep_person(image, m, methods["rnn"](image, m, r))
+    return methods | {f"{name}, as rendered": partial(_as_rendered, models[name]) for name in ("cnn", "rnn")}
 
-    return methods | {"rnn, person kept": kept}
+
+def _as_rendered(
+    model: nn.Module, image: NDArray[np.float32], m: NDArray[np.float32], r: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    return keep_person(image, m, filter_photo(model, image, m, r))
 
 
 def _photograph(image: NDArray[np.float32], m: NDArray[np.float32], r: NDArray[np.float32]) -> NDArray[np.float32]:
