@@ -17,7 +17,7 @@ from dofkit.datasets import DataError
 from dofkit.engines import Engine
 from dofkit.metrics import psnr
 from dofkit.recipes import pairs as pair_recipes
-from dofkit.recipes.making_filter import RADII, REPORT, _scores, make_filter
+from dofkit.recipes.making_filter import RADII, REPORT, _each, _summarised, make_filter
 from dofkit.recipes.pairs import Pair, PairRecipe, make_pairs
 from dofkit.recipes.rnn_filter import RECIPES, FilterRecipe, mean_psnr, read_pairs, train_filter
 from dofkit.render import render_selfie
@@ -93,7 +93,9 @@ def flat_pair(radius: float) -> Pair:
 
 def test_errors_are_pooled_by_the_radius_asked_for():
     pair = flat_pair(2.5)
-    scores = _scores(lambda image, m, r: image, [pair])
+    found = _each(lambda image, m, r: image, [pair])
+    scores = _summarised(found, found)
+    assert scores["lead of rnn"]["psnr"] == {"mean": 0, "deviation": 0}
     image, result, m, _ = pair.arrays()
     inside = [low <= 2.5 < high for low, high in pairwise(RADII)]
     assert [value is not None for value in scores["by radius"]] == inside

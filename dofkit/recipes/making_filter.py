@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -110,15 +110,17 @@ def evaluate_filters(folder: Path, pairs: Path) -> dict[str, Any]:
     -------
     dict
         For each test set the number of pictures and, for each method, mean and deviation over the pictures of PSNR
-        in dB and SSIM, PSNR on the person and beside, PSNR by `RADII`, and median seconds a picture.
+        in dB and SSIM, how far the RNN filter leads in them, PSNR on the person and beside, PSNR by `RADII`, and
+        median seconds a picture.
     """
     methods = learned(folder) | OPPONENTS
     found = {}
     for test, beginnings in TESTS.items():
         chosen = read_pairs(pairs, "test", beginnings)
         if chosen:
+            each = {name: _each(method, chosen) for name, method in methods.items()}
             found[test] = {"pictures": len(chosen)} | {
-                name: _scores(method, chosen) for name, method in methods.items()}
+                name: _summarised(scores, each["rnn"]) for name, scores in each.items()}
     return found
 
 
@@ -144,26 +146,42 @@ OPPONENTS: dict[str, Method] = {"photograph": _photograph, "one blur": one_blur,
 """Methods that learned nothing."""
 
 
-def _scores(method: Method, pairs: Sequence[Pair]) -> dict[str, Any]:
-    each: dict[str, list[float]] = {key: [] for key in ("psnr", "ssim", "person", "background", "seconds")}
-    squares, counts = np.zeros(len(RADII) - 1), np.zeros(len(RADII) - 1)
+@dataclass(eq=False)
+class _Each:
+    """One number for each picture; squared errors and pixels of all, by `RADII`."""
+
+    values: dict[str, list[float]]
+    squares: NDArray[np.float64]
+    pixels: NDArray[np.int64]
+
+
+def _each(method: Method, pairs: Sequence[Pair]) -> _Each:
+    found = _Each({key: [] for key in ("psnr", "ssim", "person", "background", "seconds")},
+                  np.zeros(len(RADII) - 1), np.zeros(len(RADII) - 1, np.int64))
     for pair in pairs:
         image, result, m, radius = pair.arrays()
         started = time.perf_counter()
         made = method(image, m, radius)
-        each["seconds"].append(time.perf_counter() - started)
-        each["psnr"].append(psnr(made, result))
-        each["ssim"].append(ssim(made, result))
-        each["person"].append(psnr(made[m > 0.95], result[m > 0.95]) if (m > 0.95).any() else np.inf)
-        each["background"].append(psnr(made[m < 0.05], result[m < 0.05]))
-        error = ((made - result) ** 2).mean(2)
-        beside = m < 0.05
-        squares += np.histogram(radius[beside], RADII, weights=error[beside])[0]
-        counts += np.histogram(radius[beside], RADII)[0]
-    summary: dict[str, Any] = {key: _summary(values) for key, values in each.items() if key != "seconds"}
-    pooled = zip(squares, counts, strict=True)
+        spent = time.perf_counter() - started
+        person, beside = m > 0.95, m < 0.05
+        scores = {"psnr": psnr(made, result), "ssim": ssim(made, result), "seconds": spent,
+                  "background": psnr(made[beside], result[beside])}
+        scores["person"] = psnr(made[person], result[person]) if person.any() else np.inf
+        for key, value in scores.items():
+            found.values[key].append(value)
+        found.squares += np.histogram(radius[beside], RADII, weights=((made - result) ** 2).mean(2)[beside])[0]
+        found.pixels += np.histogram(radius[beside], RADII)[0]
+    return found
+
+
+def _summarised(each: _Each, ours: _Each) -> dict[str, Any]:
+    """Means and deviations, and those of the paired lead of ours."""
+    summary: dict[str, Any] = {key: _summary(values) for key, values in each.values.items() if key != "seconds"}
+    lead = {key: _summary(np.subtract(ours.values[key], each.values[key]).tolist()) for key in ("psnr", "ssim")}
+    pooled = zip(each.squares, each.pixels, strict=True)
     by_radius = [round(float(-10 * np.log10(square / n)), 3) if n and square else None for square, n in pooled]
-    return summary | {"by radius": by_radius, "seconds": round(float(np.median(each["seconds"])), 4)}
+    seconds = round(float(np.median(each.values["seconds"])), 4)
+    return summary | {"lead of rnn": lead, "by radius": by_radius, "seconds": seconds}
 
 
 def _summary(values: Sequence[float]) -> dict[str, float | None]:
