@@ -16,7 +16,7 @@ import yaml
 
 import dofkit
 from dofkit import cache as caches
-from dofkit import system
+from dofkit import paper, system
 
 CONDA_NAMES = {"torch": "pytorch", "opencv-python": "opencv"}
 PIP_ONLY = {"pymaxflow"}
@@ -128,6 +128,12 @@ def test_speeds_in_the_readme_are_the_measured_ones(root):
         assert row["kit_energy"] <= row["port_energy"] * (1 + 1e-6)
     assert f"{whole[0]['ratio']:.0f} times as fast at 500x300 and {whole[1]['ratio']:.0f} times" in text
     assert f"takes {found['renderer 4000x3000', 'alone']['peak_mb'] / 1000:.1f} GB" in text
+    small, large = (found[f"filter {size}", "all"] for size in ("500x300", "4000x3000"))
+    told = " ".join(text.split())
+    assert f"{small['port_to_rnn']:.0f} times as fast as the port at 500x300" in told
+    assert f"and {small['crf_to_rnn']:.1f} times as fast as the kit's own renderer" in told
+    assert f"({large['crf_to_rnn']:.1f} times at 12 megapixels)" in told
+    assert f"the paper's ratio is {paper.SECONDS_CRF.value / paper.SECONDS_RNN.value:.1f}" in told
 
 
 def test_make_help_lists_every_target(root):
