@@ -23,17 +23,19 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 
-from dofkit import filtering, layers, matting, render
+from dofkit import filtering, layers, lens_look, matting, render
 from dofkit.coarse import Mode
 from dofkit.colour import linear_to_srgb, srgb_to_linear
 from dofkit.depth import Depth, check_depth_guess, estimator
 from dofkit.faces import find_face
+from dofkit.lens_look import Focus, LensLook
 from dofkit.maps import check_depth, check_mask
 from dofkit.photo import Photo, PhotoError
 from dofkit.segmentation import Segmentation, check_guess, segmenter
 
 Space = Literal["srgb", "linear"]
 Method = Literal["crf", "rnn"]
+Look = Literal["paper", "lens"]
 
 STAGES = ("mask", "depth", "matte", "layers", "blur")
 
@@ -90,6 +92,10 @@ class PortraitMode:
     K, lambda_ : layers and smoothness of Eq. 7.
     max_radius : radius of the farthest blur in pixels; default 1.0 % (whole body) or 1.6 % (selfie) of the long side.
     space : "srgb" blurs the encoded values, as the authors' pictures show; "linear" blurs light, as a lens does.
+    look : "paper" is Eq. 4 and 10; "lens" lays light in layers over each other (`dofkit.lens_look`), in selfies too.
+    focus : what is sharp by "lens": a depth, or the depth at a point (x, y) in pixels; None is the person.
+    lens : the options of "lens"; by default all, but for the blur before the focus where depth is estimated: what the
+        networks think is nearer than a person mostly is the ground at the feet.
     depth, crf, guided : False leaves out one part, as Fig. 11(b), (d) and (e) do.
     foreground : True paints soft hair in its own estimated colour; Eq. 4 and 10 keep the photograph's, which has the
         background in it.
@@ -103,13 +109,16 @@ class PortraitMode:
     lambda_: float = 10.0
     max_radius: float | None = None
     space: Space = "srgb"
+    look: Look = "paper"
+    focus: Focus = None
+    lens: LensLook | None = None
     depth: bool = True
     crf: bool = True
     guided: bool = True
     foreground: bool = False
 
     def __post_init__(self) -> None:
-        for name, kind in (("mode", Mode), ("method", Method), ("space", Space)):
+        for name, kind in (("mode", Mode), ("method", Method), ("space", Space), ("look", Look)):
             if getattr(self, name) not in get_args(kind):
                 raise PhotoError(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(get_args(kind))}")
         check_guess(self.coarse)
@@ -117,6 +126,11 @@ class PortraitMode:
         if self.method == "rnn" and (self.space != "srgb" or self.foreground or not (self.crf and self.guided)):
             raise PhotoError("the RNN filter learned the whole renderer in sRGB: leave out space, foreground, crf and "
                              "guided, or use method crf")
+        if self.look == "lens" and not (self.method == "crf" and self.space == "srgb" and self.crf and self.guided
+                                        and self.depth):
+            raise PhotoError("look lens has its own layers, in light: leave out space, method, depth, crf and guided")
+        if self.look == "paper" and (self.focus is not None or self.lens is not None):
+            raise PhotoError("the paper keeps the person in focus: choose look lens for another focus or lens")
         if self.K not in range(1, 33):
             raise PhotoError(f"the number of layers is {self.K}: choose a whole number from 1 to 32")
         if not (np.isfinite(self.lambda_) and self.lambda_ >= 0):
@@ -156,7 +170,7 @@ class PortraitMode:
             found = self._mask(image, mask)
         m = found.mask
         mode = self._mode(m, depth)
-        layered = mode == "whole-body" and self.depth
+        layered = (mode == "whole-body" and self.depth) or self.look == "lens"
         with clock("depth"):
             estimate = self._depth(image, m, depth) if layered or depth is not None else None
             z = None if estimate is None else estimate.z
@@ -165,9 +179,13 @@ class PortraitMode:
             with clock("matte"):
                 alpha = matting.matte(image, m)
             with clock("layers"):
-                split = self._layers(z) if layered and z is not None else None
+                split = self._layers(z) if layered and z is not None and self.look == "paper" else None
             with clock("blur"):
-                radii, result = self._blur(image, m, alpha, split, mode)
+                if self.look == "lens" and z is not None:
+                    options = self.lens or LensLook(near=depth is not None)
+                    radii, result = self._through_lens(image, m, alpha, z, mode, options)
+                else:
+                    radii, result = self._blur(image, m, alpha, split, mode)
         else:
             with clock("blur"):
                 radii, result = self._filter(image, m, z if layered else None, mode)
@@ -220,6 +238,18 @@ class PortraitMode:
             radii = render.layer_radii(split.labels, small, split.count, largest)
             result = render.render_layers(light, alpha, split.labels, radii, guided=self.guided, foreground=person)
         return radii, encode(result).clip(0, 1)  # the blur rounds by 1e-7 and may leave the range
+
+    def _through_lens(
+        self, image: np.ndarray, m: np.ndarray, alpha: np.ndarray, z: np.ndarray, mode: str, options: LensLook
+    ) -> tuple[np.ndarray, np.ndarray]:
+        largest = self._largest(m, mode)
+        q = lens_look.inverse_distance(z)
+        focus = lens_look.focus_at(q, self.focus, m)
+        s = lens_look.signed_radius(q, focus, largest)
+        person = float(np.median(s[m > 0.5])) if self.focus is not None else 0.0
+        own = matting.foreground(image, alpha) if self.foreground else None
+        result = lens_look.render_lens(image, alpha, s, person=person, foreground=own, look=options)
+        return np.array([largest]), result
 
     def _filter(
         self, image: np.ndarray, m: np.ndarray, z: np.ndarray | None, mode: str

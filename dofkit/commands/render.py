@@ -75,6 +75,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="srgb",
         help="blur sRGB values, as the authors did, or linear light, as a lens does (default: %(default)s)",
     )
+    add(
+        "--look",
+        choices=("paper", "lens"),
+        default="paper",
+        help="paper: Eq. 4 and 10; lens: layers of light over each other, as through a lens (default: %(default)s)",
+    )
+    add("--focus", metavar="X,Y", type=point, help="what look lens keeps sharp: a pixel (default: the person)")
+    add("--blades", metavar="N", type=int, help="sides of the aperture of look lens (default: a disc)")
     add("--foreground", action="store_true", help="estimate the colours of soft hair (not in the paper; slower)")
     for name in MAPS:
         add(f"--save-{name}", metavar="FILE", type=Path, help=f"also write the {name}")
@@ -82,8 +90,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--force", action="store_true", help="overwrite existing files")
 
 
+def point(text: str) -> tuple[float, float]:
+    """A pixel on the command line.
+
+    >>> point("120,80")
+    (120.0, 80.0)
+    """
+    x, y = text.split(",")
+    return float(x), float(y)
+
+
 def run(args: argparse.Namespace) -> int:
     """Read, render, write; returns the exit code."""
+    from dofkit.lens_look import LensLook
     from dofkit.maps import read_map
     from dofkit.photo import read_photo
     from dofkit.pipeline import PortraitMode
@@ -97,6 +116,9 @@ def run(args: argparse.Namespace) -> int:
         K=args.layers,
         max_radius=args.max_radius,
         space=args.space,
+        look=args.look,
+        focus=args.focus,
+        lens=None if args.blades is None else LensLook(blades=args.blades),
         foreground=args.foreground,
     )
     started = time.perf_counter()
@@ -183,6 +205,7 @@ def tell(
         "height": height,
         "mode": portrait.mode,
         "method": args.method,
+        "look": args.look,
         "layers": 1 if portrait.labels is None else len(portrait.radii),
         "radii": [round(float(radius), 3) for radius in portrait.radii],
         "seconds": {stage: round(seconds, 4) for stage, seconds in times.items()},

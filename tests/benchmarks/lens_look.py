@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lens look step by step: distance from the thin lens on test scenes, and seconds, beside two opponents.
+
+Every step keeps those before it. The opponents have the same mask, depth and radii: a depth-binned guided blur of
+light, and the oracle, which scatters every pixel.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dofkit import matting, portrait_scene, render
+from dofkit.ablation import exact, through_lens
+from dofkit.colour import linear_to_srgb, srgb_to_linear
+from dofkit.layers import split_layers
+from dofkit.lens_look import LensLook, focus_at, inverse_distance, render_lens, signed_radius
+from dofkit.metrics import psnr, ssim
+from dofkit.pipeline import PortraitMode
+from tests.benchmarks.renderer import subject
+from tests.benchmarks.timing import alternate
+from tests.scatter import scatter
+
+DAY, NIGHT, SIZE, BINS = 20, 10, (360, 240), 8
+
+
+def run() -> list[dict[str, Any]]:
+    """A row for each step and opponent: PSNR and SSIM by day and at night; then the whole path's seconds."""
+    scores: dict[str, dict[str, list[float]]] = {}
+    left, number = {False: DAY, True: NIGHT}, 0
+    while any(left.values()):
+        scene = portrait_scene(number, SIZE, "whole-body", "test")
+        number += 1
+        if not left[scene.night]:
+            continue
+        left[scene.night] -= 1
+        truth, time = through_lens(scene), "night" if scene.night else "day"
+        for name, result in steps(exact(scene)).items():
+            for measure in (psnr, ssim):
+                scores.setdefault(name, {}).setdefault(f"{time}_{measure.__name__}", []).append(measure(result, truth))
+    what = f"lens look {SIZE[0]}x{SIZE[1]}"
+    rows = [{"what": what, "stage": name, **{key: float(np.mean(values)) for key, values in each.items()}}
+            for name, each in scores.items()]
+    return [*rows, _seconds()]
+
+
+def steps(given: Any) -> dict[str, np.ndarray]:
+    """The portrait by every step and opponent."""
+    image, m, largest = given.image, given.mask, render.WHOLE_BODY_RADIUS * max(SIZE)
+    alpha, split, q = matting.matte(image, m), split_layers(given.depth), inverse_distance(given.depth)
+    s = signed_radius(q, focus_at(q, None, m), largest)
+    paper = render.layer_radii(split.labels, m, split.count, largest)
+    lens = np.array([max(float(np.median(s[split.labels == k])), 0) if (split.labels == k).any() else 0.0
+                     for k in range(split.count)])
+    light = srgb_to_linear(image)
+    bins = np.rint(np.maximum(s, 0) * (BINS - 1) / largest).clip(0, BINS - 1).astype(np.uint8)
+    binned = render.render_layers(light, alpha, bins, np.linspace(0, largest, BINS), feather=0)
+    scattered = alpha[..., None] * light + (1 - alpha[..., None]) * srgb_to_linear(
+        scatter(image, np.where(m > 0.5, 0, s)))
+    own = matting.foreground(image, alpha)
+    return {
+        "photograph": image,
+        "paper": render.render_layers(image, alpha, split.labels, paper),
+        "+ radii by the lens": render.render_layers(image, alpha, split.labels, lens),
+        "+ light": linear_to_srgb(render.render_layers(light, alpha, split.labels, lens).clip(0, 1)),
+        "+ layers over each other": render_lens(image, alpha, s, look=LensLook(highlights=1, near=False)),
+        "+ blur before the focus": render_lens(image, alpha, s, look=LensLook(highlights=1)),
+        "+ highlights (look lens)": render_lens(image, alpha, s),
+        "+ foreground colour": render_lens(image, alpha, s, foreground=own),
+        "opponent: binned blur of light": linear_to_srgb(binned.clip(0, 1)),
+        "opponent: scattering": linear_to_srgb(scattered.clip(0, 1)),
+    }
+
+
+def _seconds() -> dict[str, Any]:
+    image, m, z = subject((500, 300))
+    times = alternate({look: lambda look=look: PortraitMode(mode="whole-body", look=look)(image, m, z)
+                       for look in ("paper", "lens")}, 5)
+    flat = {f"{look}_{unit}": value for look, units in times.items() for unit, value in units.items()}
+    ratio = times["lens"]["cpu_s"] / times["paper"]["cpu_s"]
+    return {"what": "lens look 500x300", "stage": "all", **flat, "lens_to_paper": ratio}
