@@ -133,6 +133,10 @@ def test_speeds_in_the_readme_are_the_measured_ones(root):
     assert f"{small['port_to_rnn']:.0f} times as fast as the port at 500x300" in told
     assert f"and {small['crf_to_rnn']:.1f} times as fast as the kit's own renderer" in told
     assert f"({large['crf_to_rnn']:.1f} times at 12 megapixels)" in told
+    lens, plain = (found["lens look 360x240", name] for name in ("+ highlights (look lens)", "paper"))
+    by = {time: lens[f"{time}_psnr"] - plain[f"{time}_psnr"] for time in ("day", "night")}
+    assert f"it is {by['day']:.1f} dB nearer to a lens by day and {by['night']:.1f} dB at night" in told
+    assert f"in {found['lens look 500x300', 'all']['lens_to_paper']:.1f} times the time" in told
     assert f"the paper's ratio is {paper.SECONDS_CRF.value / paper.SECONDS_RNN.value:.1f}" in told
 
 
