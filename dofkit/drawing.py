@@ -44,7 +44,8 @@ def draw_rnn_model(photograph: np.ndarray, m: np.ndarray, radius: np.ndarray, re
     4
     >>> plt.close(figure)
     """
-    figure = plt.figure(figsize=(9, 3.4), layout="none")
+    figure = plt.figure(figsize=(9, 3.4))
+    figure.set_layout_engine("none")  # the kit's style would arrange what has its place already
     panel = figure.add_axes((0, 0, 1, 1))
     panel.set_axis_off()
     for name, x, y, values, colours in (
