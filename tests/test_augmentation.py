@@ -131,9 +131,3 @@ def test_impossible_settings_are_refused(wrong):
 def test_resize_to_nothing_is_refused():
     with pytest.raises(ValueError, match="each side"):
         resize(addressed((12, 12), 0), (0, 5))
-
-
-def test_a_smaller_photograph_stays_in_its_range():
-    white = Item(np.ones((825, 550, 3), np.float32))
-    for shape in ((480, 320), (479, 313), (224, 160)):
-        assert resize(white, shape).image.max() == 1

@@ -192,6 +192,11 @@ def test_damaged_or_missing_pairs_are_told(made, tmp_path):
     assert read_pairs(made, "test", ("ccp",)) == []
 
 
+def test_a_smaller_photograph_stays_in_its_range():
+    white = Item(np.ones((825, 550, 3), np.float32))
+    assert pairs._resized(white, 224).image.max() == 1  # without care 1.0000001, which the renderer refuses
+
+
 def test_a_task_can_be_sent_to_another_process(tmp_path):
     import pickle
 

@@ -131,8 +131,7 @@ def _cut(item: Item, at: tuple[slice, slice], pairs: NDArray[np.int64] | None) -
 def _scaled(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
     smaller = shape[0] <= values.shape[0] and shape[1] <= values.shape[1]
     method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    scaled = cv2.resize(values, (shape[1], shape[0]), interpolation=method)
-    return np.asarray(scaled.clip(values.min(), values.max()), np.float32)  # means, but for rounding by 1e-7
+    return np.asarray(cv2.resize(values, (shape[1], shape[0]), interpolation=method), dtype=np.float32)
 
 
 def _nearest(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -256,7 +256,10 @@ def _resized(item: Item, side: int) -> Item:
     """The item with a long side of `side`; scenes are made at their size."""
     scale = side / max(item.shape)
     shape = (round(scale * item.shape[0]), round(scale * item.shape[1]))
-    return item if shape == item.shape else resize(item, shape)
+    if shape == item.shape:
+        return item
+    small = resize(item, shape)
+    return replace(small, image=small.image.clip(0, 1))  # means of pixels, but for rounding by 1e-7
 
 
 def _claim(folder: Path, told: dict[str, Any]) -> None:
