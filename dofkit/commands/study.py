@@ -72,16 +72,19 @@ def _report(args: argparse.Namespace) -> int:
 def _draw(file: Path, report: object) -> None:
     import io
 
+    import matplotlib.pyplot as plt
     from matplotlib.figure import Figure
 
+    from dofkit.figures import STYLE
     from dofkit.files import FORMATS, write_bytes
     from dofkit.study.report import Report, draw_report
 
     assert isinstance(report, Report)
-    figure = Figure(figsize=(6.4, 2.4), layout="constrained")
-    draw_report(figure.subplots(), report)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=FORMATS[file.suffix.lower()].lower(), dpi=150)
+    with plt.style.context(STYLE):
+        figure = Figure(figsize=(6.4, 2.4))
+        draw_report(figure.subplots(), report)
+        figure.savefig(buffer, format=FORMATS[file.suffix.lower()].lower(), dpi=150)
     write_bytes(file, buffer.getvalue())
 
 
