@@ -129,7 +129,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     keep_answer(file, ONE)
     before, write = file.read_bytes(), os.write
     monkeypatch.setattr(module.os, "write", lambda handle, data: write(handle, data[:7]))
-    with pytest.raises(AnswersError, match="cannot keep the answer in .*only 7 of"):
+    with pytest.raises(AnswersError, match=r"cannot keep the answer in .*only 7 of"):
         keep_answer(file, TWO)
     monkeypatch.setattr(module.os, "write", write)
     assert file.read_bytes() == before
@@ -149,7 +149,8 @@ def test_without_fcntl_the_lock_is_that_of_windows(tmp_path, monkeypatch):
 
 def test_what_a_spreadsheet_has_saved_is_read(tmp_path):
     file = tmp_path / "answers.csv"
-    file.write_bytes(b"\xef\xbb\xbf" + f"{HEADER}\r\nAda,3f9a0c1d,1,4.21,real\r\n\r\nAda,00ff00ff,2,1.5,computer".encode())
+    rows = ("Ada,3f9a0c1d,1,4.21,real", "", "Ada,00ff00ff,2,1.5,computer")
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join((HEADER, *rows)).encode())
     assert read_answers(file) == [ONE, TWO]
     assert not keep_answer(file, ONE)
     assert read_answers(file) == [ONE, TWO]
@@ -172,13 +173,15 @@ def test_a_damaged_file_is_one_clear_error_and_stays(tmp_path, content, message)
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path):
-    with pytest.raises(AnswersError, match="cannot keep the answer in .*choose another place"):
+    with pytest.raises(AnswersError, match=r"cannot keep the answer in .*choose another place"):
         keep_answer(tmp_path / "no" / "answers.csv", ONE)
     with pytest.raises(AnswersError, match="cannot read the answers"):
         read_answers(tmp_path)
 
 
-@pytest.mark.parametrize(("name", "kept"), [("Ada", "Ada"), ("  a   b ", "a b"), ("Zo\u0065\u0308", "Zo\u00eb"), ("李 2", "李 2")])
+@pytest.mark.parametrize(("name", "kept"), [
+    ("Ada", "Ada"), ("  a   b ", "a b"), ("Zo\u0065\u0308", "Zo\u00eb"), ("李 2", "李 2"),
+])
 def test_names_are_kept_tidy(name, kept):
     assert check_subject(name) == kept
 

@@ -205,7 +205,7 @@ def test_small_photographs_make_all_pictures_small(photographs, tmp_path):
 
 def test_what_is_missing_is_said(photographs, tmp_path):
     sharp, real = photographs
-    with pytest.raises(StudyError, match="--photographs: .* holds 4 pictures .* needed are 6"):
+    with pytest.raises(StudyError, match=r"--photographs: .* holds 4 pictures .* needed are 6"):
         build_study(tmp_path / "mine", Plan(each=3, photographs=sharp, slr=real))
     with pytest.raises(StudyError, match="--slr: there is no folder"):
         build_study(tmp_path / "mine", Plan(each=2, photographs=sharp, slr=tmp_path / "no"))

@@ -223,7 +223,8 @@ def test_the_report_counts_and_has_the_intervals_of_the_statistics(study):
     first = report.comparisons[0]
     assert first.independent == difference(11, 12, 8, 12)
     assert first.p == p_value(11, 12, 8, 12)
-    key, said = read_key(study), {(one.subject, one.picture): one.answer == "real" for one in read_answers(study.answers)}
+    key, answers = read_key(study), read_answers(study.answers)
+    said = {(one.subject, one.picture): one.answer == "real" for one in answers}
     tables = [np.array([[said[who, name] for name in study.pictures if key[name] == kind] for who in report.subjects])
               for kind in ("lens", "ours")]
     wide = crossed_difference(*tables)
@@ -264,8 +265,8 @@ def test_simulated_answers_say_so_in_the_file_and_in_the_picture(study, tmp_path
         assert one.crossed.low <= SHARES[kind] <= one.crossed.high
     with pytest.raises(AnswersError, match="not mixed"):
         simulate_subjects(study, SHARES, Variation(), subjects=2, file=file)
+    answered(study, file, Ada=(4, 3, 0))
     with pytest.raises(AnswersError, match="mixes simulated answers"):
-        answered(study, file, Ada=(4, 3, 0))
         read_report(file, study)
 
 
