@@ -158,8 +158,7 @@ def _wider(one: Estimate, other: Estimate) -> Estimate:
 
 def report_lines(report: Report) -> list[str]:
     """The report in words, one line each."""
-    who = "simulated subjects" if report.simulated else "subjects"
-    lines = [f"{len(report.subjects)} {who} have seen all pictures; {len(report.unfinished)} have not and do not count"]
+    lines = [f"finished by {_people(report)}; begun by {len(report.unfinished)} more, who do not count"]
     for kind, one in report.shares.items():
         wide = "" if one.crossed is None else f"; for other people and pictures {_range(one.crossed)}"
         votes = f"taken for real {one.real} of {one.of}, {one.independent.percent()} %"
@@ -194,8 +193,7 @@ def title_of(report: Report) -> str:
     """What a picture of the report must say above it."""
     if report.material == "paper":
         return f"the paper's study, as reported: {paper.STUDY_SUBJECTS.value:.0f} subjects"
-    who = "simulated subjects" if report.simulated else "subject" if len(report.subjects) == 1 else "subjects"
-    return f"{len(report.subjects)} {who}, {report.material}"
+    return f"{_people(report)}, {report.material}"
 
 
 def draw_report(panel: Axes, report: Report) -> None:
@@ -210,6 +208,11 @@ def draw_report(panel: Axes, report: Report) -> None:
     panel.set_yticks(range(len(report.shares)), [name.get(kind, LABELS[kind]) for kind in report.shares])
     panel.invert_yaxis()
     panel.set(xlim=(0, 100), xlabel='votes "real", %', title=title_of(report))
+
+
+def _people(report: Report) -> str:
+    number = len(report.subjects)
+    return f"{number} {'simulated ' if report.simulated else ''}subject{'s' if number != 1 else ''}"
 
 
 def _ends(one: Estimate) -> Sequence[float]:
