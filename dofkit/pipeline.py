@@ -179,15 +179,15 @@ class PortraitMode:
         z = None if estimate is None else estimate.z
         alpha = labels = None
         if self.method == "rnn":
-            radii, result = run("blur", self._filter, image, m, z if layered else None, mode)
+            radii, result = run("blur", PortraitMode._filter, self, image, m, z if layered else None, mode)
         else:
             alpha = run("matte", matting.matte, image, m)
             if self.look == "lens" and z is not None:
                 options = self.lens or LensLook(near=depth is not None)
-                radii, result = run("blur", self._through_lens, image, m, alpha, z, mode, options)
+                radii, result = run("blur", PortraitMode._through_lens, self, image, m, alpha, z, mode, options)
             else:
                 split = run("layers", _split, z, self.K, self.lambda_, self.crf, self.layer_side) if layered else None
-                radii, result = run("blur", self._blur, image, m, alpha, split, mode)
+                radii, result = run("blur", PortraitMode._blur, self, image, m, alpha, split, mode)
                 labels = None if split is None else cv2.resize(split.labels, m.shape[::-1],
                                                                interpolation=cv2.INTER_NEAREST)
         messages = tuple(stage.message for stage in (found, estimate) if stage is not None and stage.message)
