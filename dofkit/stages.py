@@ -31,22 +31,26 @@ class Memo:
     Examples
     --------
     >>> memo = Memo()
-    >>> Stages(memo=memo)("sum", sum, (1, 2)), Stages(memo=memo)("sum", sum, (1, 2)), memo.computed
-    (3, 3, ['sum'])
+    >>> Stages(memo=memo)("sum", sum, (1, 2)), memo.news()
+    (3, ['sum'])
+    >>> Stages(memo=memo)("sum", sum, (1, 2)), memo.news()
+    (3, [])
     """
 
     def __init__(self) -> None:
         self._kept: dict[str, _Kept] = {}
-        self.computed: list[str] = []
+        self._computed: list[str] = []
+
+    def news(self) -> list[str]:
+        """The stages that were computed since this was last asked, each once, in their order."""
+        computed, self._computed = list(dict.fromkeys(self._computed)), []
+        return computed
 
     def recall(self, stage: str, function: Callable[..., Value], arguments: tuple[Any, ...]) -> Value:
-        """The value of `function(*arguments)`: the kept one if both are those of the last time.
-
-        `computed` gains the stage's name where it is not.
-        """
+        """The value of `function(*arguments)`: the kept one if both are those of the last time."""
         kept = self._kept.get(stage)
-        if kept is None or kept.function != function or not all(map(_same, kept.arguments, arguments)):
-            self.computed.append(stage)
+        if kept is None or kept.function != function or not _all_same(kept.arguments, arguments):
+            self._computed.append(stage)
             kept = self._kept[stage] = _Kept(function, arguments, function(*arguments))
         value: Value = kept.value
         return value
@@ -73,6 +77,10 @@ class Stages:
         value = self._memo.recall(stage, function, arguments)
         self.times[stage] = time.perf_counter() - start
         return value
+
+
+def _all_same(ones: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
+    return len(ones) == len(others) and all(map(_same, ones, others))
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -22,12 +22,17 @@ class Live:
     Parameters
     ----------
     draw : computes the picture and puts it into the page; what it returns is shown as the status.
+
+    Attributes
+    ----------
+    started : when the work in hand began, by `time.perf_counter`.
     """
 
     def __init__(self, draw: Callable[[], str]) -> None:
         self.draw, self.status = draw, ipywidgets.HTML("")
         self._controls: list[ipywidgets.DOMWidget] = []
         self._held = False
+        self.started = time.perf_counter()
 
     def watch(self, controls: Iterable[ipywidgets.DOMWidget], name: str = "value") -> None:
         """Draw whenever one of these changes."""
@@ -37,16 +42,16 @@ class Live:
 
     def now(self) -> None:
         """Draw, and follow the sliders while they move if that was quick; raises what `draw` raises."""
-        started = time.perf_counter()
+        before = time.perf_counter()
         self.status.value = self.draw()
-        quick = time.perf_counter() - started <= LIVE_SECONDS
+        quick = time.perf_counter() - before <= LIVE_SECONDS
         for control in self._controls:
             if control.has_trait("continuous_update"):
                 control.continuous_update = quick
 
     def attempt(self, work: Callable[[], Any]) -> bool:
         """Do some work, marked as busy; whatever goes wrong is said in the page. True if nothing did."""
-        self.status.value = BUSY
+        self.status.value, self.started = BUSY, time.perf_counter()
         try:
             work()
         except Exception as error:  # whatever it is, the page says it and goes on

@@ -101,10 +101,8 @@ class PhotoExplorer(ipywidgets.VBox):
         return Settings(at["look"], at["mode"], at["aperture"], at["K"], at["lambda_"], at["feather"], focus)
 
     def _draw(self) -> str:
-        started = time.perf_counter()
-        computed = self.exploration.memo.computed
-        computed.clear()
         portrait = self.exploration.portrait(self.settings())
+        computed = self.exploration.memo.news()
         notes = list(portrait.messages) if "mask" in computed else []
         name = self.controls["show"].value
         try:
@@ -119,7 +117,7 @@ class PhotoExplorer(ipywidgets.VBox):
             self.controls[slider].disabled = portrait.labels is None
         if portrait.labels is None:
             notes.append("greyed out: what belongs to the paper's look of a whole body")
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - self.live.started
         told = [f"computed anew: {', '.join(computed) or 'nothing'} ({seconds:.2f} s)", *map(html.escape, notes)]
         return "<br>".join(told)
 
@@ -155,10 +153,9 @@ class PhotoExplorer(ipywidgets.VBox):
             self._open(source)
             self.photographs[name] = source
             choice = self.source["photograph"]
-            with choice.hold_trait_notifications():
-                choice.unobserve(self._chosen, "value")
-                choice.options = list(self.photographs)
-                choice.value = name
+            choice.unobserve(self._chosen, "value")
+            choice.options = list(self.photographs)
+            choice.value = name
             choice.observe(self._chosen, "value")
 
         self.live.attempt(work)

@@ -19,11 +19,12 @@ import cv2
 
 from dofkit.figures import figures_dir
 from dofkit.files import write_bytes
-from tests.benchmarks import filtering, lens_look, propagation, renderer, scenes, segmentation
+from tests.benchmarks import explorer, filtering, lens_look, propagation, renderer, scenes, segmentation
 from tests.benchmarks.timing import machine
 
 BENCHMARKS = {"renderer": renderer.run, "scenes": scenes.run, "propagation": propagation.run,
-              "segmentation": segmentation.run, "filter": filtering.run, "look": lens_look.run}
+              "segmentation": segmentation.run, "filter": filtering.run, "look": lens_look.run,
+              "explorer": explorer.run}
 
 Row = dict[str, Any]
 
