@@ -78,7 +78,7 @@ def test_sliders_are_labelled_have_steps_and_stay_in_range():
 
 
 def test_a_slow_picture_waits_until_the_slider_is_let_go(monkeypatch):
-    clock = iter([0.0, 0.05, 1.0, 2.0])  # two pictures: 0.05 s and 1 s
+    clock = iter([0.0, 0.0, 0.05, 1.0, 1.0, 2.0])  # two pictures: 0.05 s and 1 s
     monkeypatch.setattr(live.time, "perf_counter", lambda: next(clock))
     explorer = explore(lambda x: np.zeros((2, 2)), x=Slider(0, 3, 1))
     assert explorer.controls["x"].continuous_update
