@@ -231,7 +231,7 @@ def test_the_report_counts_and_has_the_intervals_of_the_statistics(study):
     assert first.crossed.low == min(wide.low, first.independent.low)
     assert first.crossed.high == max(wide.high, first.independent.high)
     text = "\n".join(report_lines(report))
-    assert "finished by 3 subjects; begun by 1 more" in text
+    assert "3 subjects have seen all pictures; 1 not yet" in text
     assert "11 of 12" in text
     assert json.loads(json.dumps(report_json(report)))["shares"]["lens"]["real"] == 11
 
@@ -316,7 +316,7 @@ def test_build_take_report(tmp_path, capsys, at_once):
             (widget.real if i % 2 else widget.computer).click()
     figure = tmp_path / "figure.png"
     assert call("study", "report", folder / "answers.csv", "--figure", figure) == 0
-    assert "finished by 2 subjects" in capsys.readouterr().out
+    assert "2 subjects have seen all pictures" in capsys.readouterr().out
     with Image.open(figure) as picture:
         assert picture.width > 600
     assert call("study", "report", folder / "answers.csv", "--json") == 0

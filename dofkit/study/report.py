@@ -158,7 +158,9 @@ def _wider(one: Estimate, other: Estimate) -> Estimate:
 
 def report_lines(report: Report) -> list[str]:
     """The report in words, one line each."""
-    lines = [f"finished by {_people(report)}; begun by {len(report.unfinished)} more, who do not count"]
+    number = len(report.subjects)
+    who = ("simulated " if report.simulated else "") + ("subject has" if number == 1 else "subjects have")
+    lines = [f"{number} {who} seen all pictures; {len(report.unfinished)} not yet, and not counted"]
     for kind, one in report.shares.items():
         wide = "" if one.crossed is None else f"; for other people and pictures {_range(one.crossed)}"
         votes = f"taken for real {one.real} of {one.of}, {one.independent.percent()} %"
@@ -193,7 +195,8 @@ def title_of(report: Report) -> str:
     """What a picture of the report must say above it."""
     if report.material == "paper":
         return f"the paper's study, as reported: {paper.STUDY_SUBJECTS.value:.0f} subjects"
-    return f"{_people(report)}, {report.material}"
+    who = "simulated subjects" if report.simulated else "subject" if len(report.subjects) == 1 else "subjects"
+    return f"{len(report.subjects)} {who}, {report.material}"
 
 
 def draw_report(panel: Axes, report: Report) -> None:
@@ -208,11 +211,6 @@ def draw_report(panel: Axes, report: Report) -> None:
     panel.set_yticks(range(len(report.shares)), [name.get(kind, LABELS[kind]) for kind in report.shares])
     panel.invert_yaxis()
     panel.set(xlim=(0, 100), xlabel='votes "real", %', title=title_of(report))
-
-
-def _people(report: Report) -> str:
-    number = len(report.subjects)
-    return f"{number} {'simulated ' if report.simulated else ''}subject{'s' if number != 1 else ''}"
 
 
 def _ends(one: Estimate) -> Sequence[float]:
