@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One server, one browser; a page of its own for each test, which must end without a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.lab import FLAGS, Reader, Server, find_chromium, serve
+
+
+@pytest.fixture(scope="package")
+def pictures(root: Path) -> Path:
+    """Where the screenshots are kept."""
+    folder = root / "build" / "browser"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="package")
+def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """JupyterLab with copies of the notebooks, figures in build/."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOFKIT_FIGURES", str(root / "build" / "figures-browser"))
+        with serve(root / "notebooks", tmp_path_factory.mktemp("jupyter")) as running:
+            yield running
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """The browser of the machine; playwright's own is never downloaded."""
+    path = find_chromium()
+    assert path, "no Chromium: install it (Debian: `apt install chromium`), or set CHROMIUM to its path"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def reader(
+    server: Server, chromium: Browser, pictures: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[[str], Reader]]:
+    """Opens a notebook, runs all of it, and afterwards looks whether anything went wrong."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(20_000)
+    readers: list[Reader] = []
+
+    def opened(notebook: str) -> Reader:
+        readers.append(Reader(context, pictures))
+        readers[-1].open(server, notebook)
+        readers[-1].run_all()
+        return readers[-1]
+
+    yield opened
+    for reader in readers:
+        reader.shoot(f"end_of_{request.node.name}")
+    found = [fault for reader in readers for fault in [*reader.problems(), *reader.faults]]
+    context.close()
+    server.end_kernels()
+    assert found == []
