@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.lab import FLAGS, Reader, Server, find_chromium, serve
+from tests.browser.chromium import MISSING, find_chromium
+from tests.browser.lab import FLAGS, Reader, Server, copy_unrun, serve
 
 
 @pytest.fixture(scope="package")
@@ -22,10 +23,10 @@ def pictures(root: Path) -> Path:
 
 @pytest.fixture(scope="package")
 def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """JupyterLab with copies of the notebooks, figures in build/."""
+    """JupyterLab, with an empty folder of notebooks and figures in build/."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOFKIT_FIGURES", str(root / "build" / "figures-browser"))
-        with serve(root / "notebooks", tmp_path_factory.mktemp("jupyter")) as running:
+        patch.setenv("DOFKIT_FIGURES", str(root / "build" / "test-browser"))
+        with serve(tmp_path_factory.mktemp("jupyter")) as running:
             yield running
 
 
@@ -33,7 +34,7 @@ def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 def chromium() -> Iterator[Browser]:
     """The browser of the machine; playwright's own is never downloaded."""
     path = find_chromium()
-    assert path, "no Chromium: install it (Debian: `apt install chromium`), or set CHROMIUM to its path"
+    assert path, MISSING
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
@@ -43,15 +44,16 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def reader(
     server: Server, chromium: Browser, pictures: Path, request: pytest.FixtureRequest
-) -> Iterator[Callable[[str], Reader]]:
-    """Opens a notebook, runs all of it, and afterwards looks whether anything went wrong."""
+) -> Iterator[Callable[..., Reader]]:
+    """Opens a copy of a notebook, runs all of it, and afterwards looks whether anything went wrong."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(20_000)
     readers: list[Reader] = []
 
-    def opened(notebook: str) -> Reader:
+    def opened(notebook: Path, until: str = "") -> Reader:
+        copy = copy_unrun(notebook, server.folder, until)
         readers.append(Reader(context, pictures))
-        readers[-1].open(server, notebook)
+        readers[-1].open(server, copy)
         readers[-1].run_all()
         return readers[-1]
 

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,15 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ipykernel.kernelspec import get_kernel_dict
-from playwright.sync_api import BrowserContext, Locator, Page, TimeoutError, WebSocket
+from playwright.sync_api import BrowserContext, Locator, Page, WebSocket
+from playwright.sync_api import TimeoutError as NotInTime
 
 from dofkit.notebooks import read_notebook, write_notebook
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync "
-    "--no-first-run --disable-quic"
-).split()
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run", "--disable-quic",
+]  # fmt: skip
 START = 60.0
 """Seconds that the server, and one page of it, may take to come up."""
 RUN = 120.0
@@ -43,11 +42,6 @@ SHADES = """async image => {
     context.drawImage(image, 0, 0, 64, 64);
     return [...context.getImageData(0, 0, 64, 64).data];
 }"""
-
-
-def find_chromium() -> str | None:
-    """The browser: what the variable CHROMIUM names, else the first of the usual names."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str, page: Page | None = None) -> None:
@@ -92,22 +86,27 @@ class Server:
             self.ask(f"sessions/{session['id']}", "DELETE")
 
 
-def copy_unrun(notebooks: Path, folder: Path) -> None:
-    """Copies of the notebooks without outputs and numbers: what the page shows then comes from this run."""
-    folder.mkdir()
-    for path in notebooks.glob("*.ipynb"):
-        notebook = read_notebook(path)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
-        write_notebook(folder / path.name, notebook)
+def copy_unrun(notebook: Path, folder: Path, until: str = "") -> Path:
+    """A copy of a notebook without outputs and numbers: what the page shows then comes from this run.
+
+    With `until` it ends with the first cell that has this text; another part of `make test` runs it whole.
+    """
+    copy = read_notebook(notebook)
+    if until:
+        ends = next(number for number, cell in enumerate(copy.cells, 1) if until in cell.source)
+        copy.cells = copy.cells[:ends]
+    for cell in copy.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    write_notebook(folder / notebook.name, copy)
+    return folder / notebook.name
 
 
 @contextlib.contextmanager
-def serve(notebooks: Path, base: Path) -> Iterator[Server]:
-    """JupyterLab on a free port of this machine, with all its folders in `base` and copies of the notebooks."""
+def serve(base: Path) -> Iterator[Server]:
+    """JupyterLab on a free port of this machine, with all its folders in `base`."""
     folder = base / "notebooks"
-    copy_unrun(notebooks, folder)
+    folder.mkdir()
     kernel = base / "path" / "kernels" / "python3" / "kernel.json"  # this Python, whatever kernels are registered
     kernel.parent.mkdir(parents=True)
     kernel.write_text(json.dumps(get_kernel_dict()), encoding="utf-8")
@@ -168,9 +167,9 @@ class Reader:
 
         socket.on("framereceived", received)
 
-    def open(self, server: Server, notebook: str) -> None:
+    def open(self, server: Server, notebook: Path) -> None:
         """Load the notebook and wait for its kernel."""
-        self.page.goto(server.address(notebook))
+        self.page.goto(server.address(notebook.name))
         self.page.locator(".jp-NotebookPanel .jp-CodeCell").first.wait_for(timeout=START * 1000)
         self.page.get_by_text("| Idle").wait_for(timeout=START * 1000)
 
@@ -200,7 +199,7 @@ class Reader:
     def _choose_kernel(self) -> None:
         """Say yes to the kernel that JupyterLab asks for, if it does not see yet that one runs."""
         select = self.page.get_by_role("dialog").get_by_role("button", name="Select", exact=True)
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(NotInTime):
             select.click(timeout=1000)
 
     def problems(self) -> list[str]:
