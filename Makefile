@@ -7,8 +7,9 @@ BIN    := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 LIMIT  ?= 1800
 
-# The figures of a test run, so that those in figures/ stay as they are committed; each part has its own.
-TRIAL   = DOFKIT_FIGURES="$(CURDIR)/build/$@"
+# Tests have figures of their own, so that those in figures/ stay as they are committed, and a cache of their own, so
+# that what you did before (answers to the study of notebook 08) changes nothing.
+TRIAL   = DOFKIT_FIGURES="$(CURDIR)/build/$@" DOFKIT_CACHE="$(CURDIR)/build/cache"
 PYTEST  = $(TRIAL) $(BIN) -m pytest -q
 # `make test` runs two lanes beside each other, each with one thread; what a part says is printed when it is done.
 THREADS := $(foreach name,OMP OPENBLAS MKL NUMBA,$(name)_NUM_THREADS=1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from dofkit.cache import keep_compiled_code
 from tests.browser.chromium import MISSING, find_chromium
 from tests.browser.lab import FLAGS, Reader, Server, copy_unrun, serve
 
@@ -23,10 +24,13 @@ def pictures(root: Path) -> Path:
 
 @pytest.fixture(scope="package")
 def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """JupyterLab, with an empty folder of notebooks and figures in build/."""
+    """JupyterLab, with an empty folder of notebooks, an empty cache, and figures in build/."""
+    keep_compiled_code()  # the minute that numba needs is not spent again
+    base = tmp_path_factory.mktemp("jupyter")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOFKIT_FIGURES", str(root / "build" / "test-browser"))
-        with serve(tmp_path_factory.mktemp("jupyter")) as running:
+        patch.setenv("DOFKIT_CACHE", str(base / "cache"))
+        with serve(base) as running:
             yield running
 
 
