@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from dofkit.cache import keep_compiled_code
 from tests.browser.chromium import MISSING, find_chromium
-from tests.browser.lab import FLAGS, Reader, Server, copy_unrun, serve
+from tests.browser.lab import FLAGS, PATIENCE, Reader, Server, copy_unrun, serve
 
 
 @pytest.fixture(scope="package")
@@ -51,7 +51,7 @@ def reader(
 ) -> Iterator[Callable[..., Reader]]:
     """Opens a copy of a notebook, runs all of it, and afterwards looks whether anything went wrong."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE)
     readers: list[Reader] = []
 
     def opened(notebook: Path, until: str = "") -> Reader:

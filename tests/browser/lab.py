@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ipykernel.kernelspec import get_kernel_dict
-from playwright.sync_api import BrowserContext, Locator, Page, WebSocket
+from playwright.sync_api import BrowserContext, Locator, Page, WebSocket, expect
 from playwright.sync_api import TimeoutError as NotInTime
 
 from dofkit.notebooks import read_notebook, write_notebook
@@ -30,6 +30,8 @@ START = 60.0
 """Seconds that the server, and one page of it, may take to come up."""
 RUN = 120.0
 """Seconds that the cells of one notebook may take."""
+PATIENCE = 20_000.0
+"""Milliseconds for the answer to one key or click: other work may be waiting for the same cores."""
 DROPPED = 4.0
 """Seconds without any running cell after which "Run All" counts as dropped: right after a load it often is."""
 TRACEBACK = b"Traceback (most recent call last)"
@@ -42,6 +44,8 @@ SHADES = """async image => {
     context.drawImage(image, 0, 0, 64, 64);
     return [...context.getImageData(0, 0, 64, 64).data];
 }"""
+
+expect.set_options(timeout=PATIENCE)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str, page: Page | None = None) -> None:
@@ -202,6 +206,26 @@ class Reader:
         with contextlib.suppress(NotInTime):
             select.click(timeout=1000)
 
+    def cell_of(self, text: str) -> Locator:
+        """The code cell with this text."""
+        return self.page.locator(".jp-CodeCell").filter(has=self.page.locator(".jp-Editor", has_text=text))
+
+    def output_of(self, text: str) -> Locator:
+        """What stands under the code cell with this text."""
+        return self.cell_of(text).locator(".jp-OutputArea")
+
+    def run_cell(self, text: str, seconds: float = 30.0) -> None:
+        """Run one cell again, as with Shift and Enter in it."""
+        prompt = self.cell_of(text).locator(".jp-InputPrompt").first
+        before = prompt.inner_text()
+        self.cell_of(text).locator(".cm-content").press("Shift+Enter")
+
+        def done() -> bool:
+            now = prompt.inner_text()
+            return now != before and now.strip("[]: ").isdigit()
+
+        wait_until(done, seconds, f"the cell with {text!r} has run", self.page)
+
     def problems(self) -> list[str]:
         """Errors and warnings that stand in the page under its cells."""
         kinds = ("error", "stderr")
@@ -210,9 +234,9 @@ class Reader:
 
     def shoot(self, name: str, of: Locator | None = None) -> None:
         """Keep a picture of the window, with what is meant in its middle."""
-        if of is not None:
+        for _ in range(3 if of is not None else 0):  # cells above get their true heights only once they are near
             of.evaluate("node => node.scrollIntoView({block: 'center'})")
-            self.page.wait_for_timeout(200)  # for the page to be drawn
+            self.page.wait_for_timeout(100)
         self.page.screenshot(path=self.pictures / f"{name}.png")
 
 
