@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One server, one browser; a page of its own for each test, which must end without a fault."""
+"""One server, one browser; pages of its own for each module, which must end without a fault."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def reader(
     server: Server, chromium: Browser, pictures: Path, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Reader]]:
@@ -63,7 +63,7 @@ def reader(
 
     yield opened
     for reader in readers:
-        reader.shoot(f"end_of_{request.node.name}")
+        reader.shoot(f"end_of_{Path(request.node.name).stem}")
     found = [fault for reader in readers for fault in [*reader.problems(), *reader.faults]]
     context.close()
     server.end_kernels()

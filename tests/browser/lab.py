@@ -188,6 +188,7 @@ class Reader:
             return any(prompt.strip("[]: ") for prompt in self.prompts())
 
         def done() -> bool:
+            assert not self.problems(), "\n".join(self.problems())  # the cells after an error are not run
             return all(prompt.strip("[]: ").isdigit() for prompt in self.prompts())
 
         end = time.monotonic() + seconds

@@ -20,7 +20,7 @@ PAUSE = 400
 """Milliseconds between two answers: a click within 250 is the second half of a double click."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def notebook(reader, root: Path) -> Reader:
     return reader(root / "notebooks" / "08_read_the_user_study.ipynb")
 
