@@ -14,9 +14,7 @@ Every stage is a plain function of its own module; this is the only place that k
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -32,15 +30,13 @@ from dofkit.lens_look import Focus, LensLook
 from dofkit.maps import check_depth, check_mask
 from dofkit.photo import Photo, PhotoError
 from dofkit.segmentation import Segmentation, check_guess, segmenter
+from dofkit.stages import Memo, Stages
 
 Space = Literal["srgb", "linear"]
 Method = Literal["crf", "rnn"]
 Look = Literal["paper", "lens"]
 
 STAGES = ("mask", "depth", "matte", "layers", "blur")
-
-#: Layers are split at this long side at the most: depth from one picture is never finer.
-_LAYER_SIDE = 640
 
 
 @dataclass(frozen=True)
@@ -90,6 +86,8 @@ class PortraitMode:
     coarse : where the person comes from: "network", "graphcut" or "transformers:MODEL", as `segmenter` takes it.
     coarse_depth : where depth comes from: "network", "prior" or "transformers:MODEL", as `estimator` takes it.
     K, lambda_ : layers and smoothness of Eq. 7.
+    layer_side : long side, in pixels, at which layers are split at the most: depth from one picture is never finer.
+    feather : standard deviation of Eq. 10's Gaussian g in pixels; default 0.8 % of the long side.
     max_radius : radius of the farthest blur in pixels; default 1.0 % (whole body) or 1.6 % (selfie) of the long side.
     space : "srgb" blurs the encoded values, as the authors' pictures show; "linear" blurs light, as a lens does.
     look : "paper" is Eq. 4 and 10; "lens" lays light in layers over each other (`dofkit.lens_look`), in selfies too.
@@ -107,6 +105,8 @@ class PortraitMode:
     coarse_depth: str = "network"
     K: int = 6
     lambda_: float = 10.0
+    layer_side: int = 640
+    feather: float | None = None
     max_radius: float | None = None
     space: Space = "srgb"
     look: Look = "paper"
@@ -135,8 +135,11 @@ class PortraitMode:
             raise PhotoError(f"the number of layers is {self.K}: choose a whole number from 1 to 32")
         if not (np.isfinite(self.lambda_) and self.lambda_ >= 0):
             raise PhotoError(f"lambda is {self.lambda_}: choose 0 or more")
-        if self.max_radius is not None and not (np.isfinite(self.max_radius) and self.max_radius >= 0):
-            raise PhotoError(f"the largest blur radius is {self.max_radius}: choose 0 or more pixels")
+        if self.layer_side < 1:
+            raise PhotoError(f"layers are split at a long side of {self.layer_side}: choose 1 pixel or more")
+        for what, pixels in (("largest blur radius", self.max_radius), ("feather", self.feather)):
+            if pixels is not None and not (np.isfinite(pixels) and pixels >= 0):
+                raise PhotoError(f"the {what} is {pixels}: choose 0 or more pixels")
 
     def __call__(
         self,
@@ -145,6 +148,7 @@ class PortraitMode:
         depth: np.ndarray | None = None,
         *,
         progress: Callable[[str], None] | None = None,
+        memo: Memo | None = None,
     ) -> Portrait:
         """Render a photograph.
 
@@ -154,74 +158,46 @@ class PortraitMode:
         mask : (h, w) in [0, 1], the person; default what `coarse` finds.
         depth : (h, w) larger = farther, any unit; default what `coarse_depth` finds.
         progress : called with the name of each stage as it starts.
+        memo : of earlier calls, perhaps with other options: what has not changed since is not computed again.
 
         Raises
         ------
         PhotoError
             If the picture, the mask or the depth cannot be used; the message says why and what to do.
         """
-        clock = _Clock(progress)
+        run = Stages(progress, memo)
         image = check_image(photo.image if isinstance(photo, Photo) else photo)
         largest = self.max_radius
         side = max(image.shape[:2])
         if largest is not None and largest > side:
             raise PhotoError(f"the largest blur radius, {largest} px, is wider than the picture, {side} px")
-        with clock("mask"):
-            found = self._mask(image, mask)
+        found = run("mask", _find, image, mask, self.coarse, self.mode)
         m = found.mask
         mode = self._mode(m, depth)
         layered = (mode == "whole-body" and self.depth) or self.look == "lens"
-        with clock("depth"):
-            estimate = self._depth(image, m, depth) if layered or depth is not None else None
-            z = None if estimate is None else estimate.z
-        alpha = split = None
-        if self.method == "crf":
-            with clock("matte"):
-                alpha = matting.matte(image, m)
-            with clock("layers"):
-                split = self._layers(z) if layered and z is not None and self.look == "paper" else None
-            with clock("blur"):
-                if self.look == "lens" and z is not None:
-                    options = self.lens or LensLook(near=depth is not None)
-                    radii, result = self._through_lens(image, m, alpha, z, mode, options)
-                else:
-                    radii, result = self._blur(image, m, alpha, split, mode)
+        estimate = run("depth", _order, image, m, depth, self.coarse_depth) if layered or depth is not None else None
+        z = None if estimate is None else estimate.z
+        alpha = labels = None
+        if self.method == "rnn":
+            radii, result = run("blur", PortraitMode._filter, self, image, m, z if layered else None, mode)
         else:
-            with clock("blur"):
-                radii, result = self._filter(image, m, z if layered else None, mode)
-        full = None if split is None else cv2.resize(split.labels, m.shape[::-1], interpolation=cv2.INTER_NEAREST)
+            alpha = run("matte", matting.matte, image, m)
+            if self.look == "lens" and z is not None:
+                options = self.lens or LensLook(near=depth is not None)
+                radii, result = run("blur", PortraitMode._through_lens, self, image, m, alpha, z, mode, options)
+            else:
+                split = run("layers", _split, z, self.K, self.lambda_, self.crf, self.layer_side) if layered else None
+                radii, result = run("blur", PortraitMode._blur, self, image, m, alpha, split, mode)
+                labels = None if split is None else cv2.resize(split.labels, m.shape[::-1],
+                                                               interpolation=cv2.INTER_NEAREST)
         messages = tuple(stage.message for stage in (found, estimate) if stage is not None and stage.message)
         first = None if estimate is None else estimate.coarse
-        return Portrait(image, found.coarse, m, first, z, alpha, full, radii, result, mode, clock.times, messages)
-
-    def _mask(self, image: np.ndarray, mask: np.ndarray | None) -> Segmentation:
-        if mask is not None:
-            given = check_mask(mask, image.shape[:2])
-            return Segmentation(given, given, "")
-        found = segmenter(self.coarse, self.mode)(image)
-        if self.coarse != "graphcut" and not found.mask.any() and find_face(image) is not None:
-            found = segmenter("graphcut", self.mode)(image)
-        if not 0.001 < (found.mask > 0.5).mean() < 0.999:
-            raise PhotoError("no person was found in this photograph: give a mask of your own")
-        return found
+        return Portrait(image, found.coarse, m, first, z, alpha, labels, radii, result, mode, run.times, messages)
 
     def _mode(self, m: np.ndarray, depth: np.ndarray | None) -> str:
         if self.mode != "auto":
             return self.mode
         return "whole-body" if depth is not None else mode_of(m)
-
-    def _depth(self, image: np.ndarray, m: np.ndarray, depth: np.ndarray | None) -> Depth:
-        if depth is None:
-            return estimator(self.coarse_depth)(image, m)
-        given = check_depth(depth, m.shape)
-        return Depth(given, given, "")
-
-    def _layers(self, z: np.ndarray) -> layers.Layers:
-        reduction = min(1.0, _LAYER_SIDE / max(z.shape))
-        size = tuple(max(1, round(side * reduction)) for side in z.shape[::-1])
-        solver: layers.Solver = "expansion" if self.crf else "threshold"
-        small = cv2.resize(z, size, interpolation=cv2.INTER_AREA)
-        return layers.split_layers(small, self.K, lambda_=self.lambda_, solver=solver)
 
     def _blur(
         self, image: np.ndarray, m: np.ndarray, alpha: np.ndarray, split: layers.Layers | None, mode: str
@@ -236,7 +212,8 @@ class PortraitMode:
         else:
             small = cv2.resize(m, split.labels.shape[::-1], interpolation=cv2.INTER_AREA)
             radii = render.layer_radii(split.labels, small, split.count, largest)
-            result = render.render_layers(light, alpha, split.labels, radii, guided=self.guided, foreground=person)
+            result = render.render_layers(light, alpha, split.labels, radii, feather=self.feather, guided=self.guided,
+                                          foreground=person)
         return radii, encode(result).clip(0, 1)  # the blur rounds by 1e-7 and may leave the range
 
     def _through_lens(
@@ -262,6 +239,35 @@ class PortraitMode:
     def _largest(self, m: np.ndarray, mode: str) -> float:
         share = render.SELFIE_RADIUS if mode == "selfie" else render.WHOLE_BODY_RADIUS
         return share * max(m.shape) if self.max_radius is None else self.max_radius
+
+
+def _find(image: np.ndarray, mask: np.ndarray | None, coarse: str, mode: Mode) -> Segmentation:
+    """The person: as given, or as found."""
+    if mask is not None:
+        given = check_mask(mask, image.shape[:2])
+        return Segmentation(given, given, "")
+    found = segmenter(coarse, mode)(image)
+    if coarse != "graphcut" and not found.mask.any() and find_face(image) is not None:
+        found = segmenter("graphcut", mode)(image)
+    if not 0.001 < (found.mask > 0.5).mean() < 0.999:
+        raise PhotoError("no person was found in this photograph: give a mask of your own")
+    return found
+
+
+def _order(image: np.ndarray, m: np.ndarray, depth: np.ndarray | None, coarse: str) -> Depth:
+    """The depth: as given, or as estimated."""
+    if depth is None:
+        return estimator(coarse)(image, m)
+    given = check_depth(depth, m.shape)
+    return Depth(given, given, "")
+
+
+def _split(z: np.ndarray, K: int, lambda_: float, crf: bool, side: int) -> layers.Layers:
+    """Layers of the depth, at a long side of so many pixels."""
+    reduction = min(1.0, side / max(z.shape))
+    size = tuple(max(1, round(length * reduction)) for length in z.shape[::-1])
+    small = cv2.resize(z, size, interpolation=cv2.INTER_AREA)
+    return layers.split_layers(small, K, lambda_=lambda_, solver="expansion" if crf else "threshold")
 
 
 def mode_of(m: np.ndarray) -> str:
@@ -292,18 +298,3 @@ def check_image(photo: np.ndarray) -> np.ndarray:
         raise PhotoError("the photograph holds values outside 0..1 or none at all (NaN)")
     return image
 
-
-class _Clock:
-    """Seconds per stage, and the progress callback."""
-
-    def __init__(self, progress: Callable[[str], None] | None) -> None:
-        self.times: dict[str, float] = {}
-        self._progress = progress
-
-    @contextlib.contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        if self._progress:
-            self._progress(stage)
-        start = time.perf_counter()
-        yield
-        self.times[stage] = time.perf_counter() - start

@@ -51,13 +51,37 @@ def picture_row(
     return figure
 
 
+def coloured(values: np.ndarray, cmap: str) -> np.ndarray:
+    """A map as a picture: (H, W) values through a colour map, with the ranges of `picture_row`.
+
+    Returns
+    -------
+    (H, W, 3) float32 in [0, 1].
+
+    Examples
+    --------
+    >>> coloured(np.array([[0, 1]], np.uint8), "gray")[0, :, 0].tolist()
+    [0.0, 1.0]
+    """
+    low, high = _range(values)
+    shares = (values.astype(np.float32) - low) / max(high - low, 1e-12)
+    return plt.get_cmap(cmap)(shares.clip(0, 1))[..., :3].astype(np.float32)
+
+
 def _shading(picture: np.ndarray, cmap: str | None) -> dict[str, object]:
     """Colour map and range of one picture."""
     if picture.ndim == 3:
         return {}
     if cmap is None:
         return {"cmap": "gray", "vmin": 0, "vmax": 1}
-    if np.issubdtype(picture.dtype, np.integer):
-        return {"cmap": cmap, "vmin": 0, "vmax": max(int(picture.max()), 1), "interpolation": "nearest"}
-    low, high = np.percentile(picture, (1, 99))
-    return {"cmap": cmap, "vmin": low, "vmax": high}
+    low, high = _range(picture)
+    layers = np.issubdtype(picture.dtype, np.integer)
+    return {"cmap": cmap, "vmin": low, "vmax": high, **({"interpolation": "nearest"} if layers else {})}
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    """What is darkest and brightest: all layers (integers), else the 1st and the 99th percentile."""
+    if np.issubdtype(values.dtype, np.integer):
+        return 0, max(int(values.max()), 1)
+    low, high = np.percentile(values, (1, 99))
+    return low, high

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dofkit import widgets
-from dofkit.widgets import BUSY, Slider, encode, explore
+from dofkit.widgets import Slider, encode, explore, live
+from dofkit.widgets.live import BUSY
 
 
 def shown(explorer) -> np.ndarray:
@@ -78,8 +78,8 @@ def test_sliders_are_labelled_have_steps_and_stay_in_range():
 
 
 def test_a_slow_picture_waits_until_the_slider_is_let_go(monkeypatch):
-    clock = iter([0.0, 0.05, 1.0, 2.0])  # two pictures: 0.05 s and 1 s
-    monkeypatch.setattr(widgets.time, "perf_counter", lambda: next(clock))
+    clock = iter([0.0, 0.0, 0.05, 1.0, 1.0, 2.0])  # two pictures: 0.05 s and 1 s
+    monkeypatch.setattr(live.time, "perf_counter", lambda: next(clock))
     explorer = explore(lambda x: np.zeros((2, 2)), x=Slider(0, 3, 1))
     assert explorer.controls["x"].continuous_update
     explorer.controls["x"].value = 2

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from dofkit import matting, render
+from dofkit import matting, pipeline, render
 from dofkit.graphcut import alpha_expansion, energy
 from dofkit.layers import Layers, split_layers
 from dofkit.pipeline import PortraitMode
@@ -42,7 +42,7 @@ def _compare(name: str, shape: tuple[int, int]) -> list[dict[str, Any]]:
     alpha = matting.matte(image, m)
     radii = render.layer_radii(model.labels, m, model.count, render.WHOLE_BODY_RADIUS * max(shape))
     stages = {
-        "layers": (lambda: _port_layers(z), lambda: PortraitMode()._layers(z)),
+        "layers": (lambda: _port_layers(z), lambda: pipeline._split(z, 6, 10.0, True, 640)),
         "matte": (lambda: whole_picture_matte(image, known), lambda: matting.matte(image, m)),
         "blur": (
             lambda: blur_everything(image, alpha, model.labels, radii, feather),

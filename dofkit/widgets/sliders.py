@@ -1,30 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A picture that follows its sliders, in a notebook.
-
-    explore(scene.photograph, f_number=Slider(1.4, 16.0, 2.8, label="aperture, f/"))
-
-Built on `ipywidgets.Image` and `observe`, which is several times faster from key to picture than a re-drawn
-plot, works in Voila, and does nothing at all where no browser is looking. Every slider can be reached with
-Tab and moved with the arrow keys. Put a static figure of the same function beside it: paper shows no widgets.
-"""
+"""A picture that follows its sliders, for example explore(photograph, f_number=Slider(1.4, 16.0, 2.8))."""
 
 from __future__ import annotations
 
-import html
-import io
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ipywidgets
 import numpy as np
-from PIL import Image
 
-LIVE_SECONDS = 0.15
-"""Up to this cost of one picture a slider is followed while it moves, above it when it is let go."""
-BUSY = "<i>working ...</i>"
+from dofkit.widgets.live import Live
+from dofkit.widgets.pictures import encode, plain_picture
 
 
 @dataclass(frozen=True)
@@ -55,35 +43,20 @@ class Explorer(ipywidgets.VBox):
     """The widget that `explore` makes: `controls` by name, the `picture`, and a `status` line."""
 
     def __init__(self, function: Picture, controls: Mapping[str, ipywidgets.DOMWidget]) -> None:
-        self.function = function
-        self.controls = dict(controls)
-        self.picture = ipywidgets.Image(format="jpeg", layout=ipywidgets.Layout(max_width="100%"))
-        self.status = ipywidgets.HTML("")
-        self._draw()
-        for control in self.controls.values():
-            control.observe(self._changed, names="value")
+        self.function, self.controls, self.picture = function, dict(controls), plain_picture()
+        live = Live(self._draw)
+        live.watch(self.controls.values())
+        self.status = live.status
+        live.now()
         super().__init__(children=[*self.controls.values(), self.status, self.picture])
 
     def values(self) -> dict[str, Any]:
         """What the controls say, by name."""
         return {name: control.value for name, control in self.controls.items()}
 
-    def _draw(self) -> None:
-        started = time.perf_counter()
+    def _draw(self) -> str:
         self.picture.value = encode(self.function(**self.values()))
-        live = time.perf_counter() - started <= LIVE_SECONDS
-        for control in self.controls.values():
-            if control.has_trait("continuous_update"):
-                control.continuous_update = live
-
-    def _changed(self, _change: Any) -> None:
-        self.status.value = BUSY
-        try:
-            self._draw()
-        except Exception as error:  # whatever it is, the page says it and goes on
-            self.status.value = f"This did not work: {html.escape(str(error) or type(error).__name__)}"
-        else:
-            self.status.value = ""
+        return ""
 
 
 def explore(function: Picture, **controls: Slider | Sequence[str]) -> Explorer:
@@ -116,32 +89,11 @@ def explore(function: Picture, **controls: Slider | Sequence[str]) -> Explorer:
     """
     if not controls:
         raise ValueError("explore needs at least one control, for example sigma=Slider(0.0, 5.0, 1.0)")
-    return Explorer(function, {name: _control(name, given) for name, given in controls.items()})
+    return Explorer(function, {name: control(name, given) for name, given in controls.items()})
 
 
-def encode(picture: np.ndarray) -> bytes:
-    """A picture as the browser gets it: JPEG of quality 90 without colour subsampling.
-
-    Raises
-    ------
-    ValueError
-        If it is not (H, W, 3) or (H, W) finite floats.
-    """
-    array = np.asarray(picture)
-    shaped = array.ndim in (2, 3) and array.shape[2:] in ((), (3,)) and array.size > 0
-    if not shaped or array.dtype.kind != "f":
-        raise ValueError(
-            f"a picture is (H, W, 3) or (H, W) floats in [0, 1], not {array.shape} {array.dtype}"
-        )
-    if not np.isfinite(array).all():
-        raise ValueError("the picture has values that are not finite")
-    buffer = io.BytesIO()
-    levels = np.rint(np.clip(array, 0, 1) * 255).astype(np.uint8)
-    Image.fromarray(levels).save(buffer, "JPEG", quality=90, subsampling=0)
-    return buffer.getvalue()
-
-
-def _control(name: str, given: Slider | Sequence[str]) -> ipywidgets.DOMWidget:
+def control(name: str, given: Slider | Sequence[str]) -> ipywidgets.DOMWidget:
+    """The labelled widget of a `Slider`, or of texts to choose from; raises ValueError for an empty range."""
     wide = {"style": {"description_width": "11em"}, "layout": ipywidgets.Layout(width="32em")}
     label = name.rstrip("_").replace("_", " ")
     if not isinstance(given, Slider):
