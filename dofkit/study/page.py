@@ -43,7 +43,8 @@ class StudyPage(ipywidgets.VBox):
         self.session: Session | None = None
         wording = study.wording
         wide = ipywidgets.Layout(width="16em", height="3em")
-        self.name = ipywidgets.Text(description="your name", placeholder="any word; to go on later, the same")
+        self.name = ipywidgets.Text(description="your name", placeholder="any word; to go on later, the same",
+                                     layout=ipywidgets.Layout(width="32em"))
         self.start = ipywidgets.Button(description="begin, or go on", button_style="primary")
         self.real = ipywidgets.Button(description=wording.real, tooltip=wording.question, layout=wide)
         self.computer = ipywidgets.Button(description=wording.computer, tooltip=wording.question, layout=wide)
@@ -83,7 +84,7 @@ class StudyPage(ipywidgets.VBox):
         number = len(self.session.said) + 1
         data = base64.b64encode(self.study.picture(current).read_bytes()).decode()
         self.picture.value = (f'<img alt="picture {number} of {self.session.total}: a person and a place" '
-                              f'style="max-width:100%; max-height:75vh" src="data:image/jpeg;base64,{data}">')
+                              f'style="max-width:100%; max-height:62vh" src="data:image/jpeg;base64,{data}">')
         self.progress.value = f"{number} of {self.session.total}"
         question = ipywidgets.HTML(f"<p>{html.escape(self.study.wording.question)}</p>")
         buttons = ipywidgets.HBox([self.real, self.computer, self.progress])
