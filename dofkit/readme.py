@@ -3,12 +3,15 @@
 
     <!-- table: tour -->        what each notebook teaches, takes and makes       manifest.toml, times.json
     <!-- table: results -->     the paper's numbers beside those measured here    as in CLAIMS.md
+    <!-- table: api -->         what to call from Python                          docstrings
 
 A table ends with `<!-- end -->`. What stands between is never edited by hand; a test compares it with the files.
 """
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +36,18 @@ TOUR = {
     "10": "what a lens does that Eq. 10 does not; focus anywhere, lamps, blades",
 }
 """What one learns, by the notebook's number."""
+
+
+API = (
+    "read_photo", "write_photo", "PortraitMode", "Portrait", "stages.Memo", "segmentation.segmenter", "depth.estimator",
+    "matting.matte", "layers.split_layers", "blur.disc_kernel", "blur.guided_blur", "render.render_selfie",
+    "render.render_layers", "lens_look.render_lens", "filtering.filter_photo", "losses.mask_cross_entropy",
+    "losses.ranking_loss", "losses.body_consistency_loss", "propagation.propagate", "spn.SpatialPropagation",
+    "training.fit", "portrait_scene", "Scene", "metrics.whdr", "metrics.psnr", "metrics.boundary_leak",
+    "ablation.render_variants", "study.statistics.share", "study.crossed.crossed_share", "widgets.explore",
+    "widgets.photo.explore_photo", "figures.save_figure",
+)
+"""What a reader may want to call, below `dofkit`."""
 
 
 class ReadmeError(ValueError):
@@ -99,4 +114,15 @@ def results(root: Path) -> str:
     return markdown_table(rows)
 
 
-TABLES: dict[str, Callable[[Path], str]] = {"tour": tour, "results": results}
+def api(_root: Path) -> str:
+    """What can be called from Python: name, and the first line of its docstring."""
+    rows = []
+    for name in API:
+        module, _, last = name.rpartition(".")
+        found = getattr(importlib.import_module(f"dofkit.{module}".rstrip(".")), last)
+        says = (inspect.getdoc(found) or "").partition("\n")[0].rstrip(".:")
+        rows.append({"name": f"`dofkit.{name}`", "what": says})
+    return markdown_table(rows)
+
+
+TABLES: dict[str, Callable[[Path], str]] = {"tour": tour, "results": results, "api": api}

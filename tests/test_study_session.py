@@ -231,7 +231,7 @@ def test_the_report_counts_and_has_the_intervals_of_the_statistics(study):
     assert first.crossed.low == min(wide.low, first.independent.low)
     assert first.crossed.high == max(wide.high, first.independent.high)
     text = "\n".join(report_lines(report))
-    assert "3 subjects have seen all pictures; 1 have not" in text
+    assert "3 subjects have seen all pictures; 1 not yet" in text
     assert "11 of 12" in text
     assert json.loads(json.dumps(report_json(report)))["shares"]["lens"]["real"] == 11
 

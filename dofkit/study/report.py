@@ -158,8 +158,9 @@ def _wider(one: Estimate, other: Estimate) -> Estimate:
 
 def report_lines(report: Report) -> list[str]:
     """The report in words, one line each."""
-    who = "simulated subjects" if report.simulated else "subjects"
-    lines = [f"{len(report.subjects)} {who} have seen all pictures; {len(report.unfinished)} have not and do not count"]
+    number = len(report.subjects)
+    who = ("simulated " if report.simulated else "") + ("subject has" if number == 1 else "subjects have")
+    lines = [f"{number} {who} seen all pictures; {len(report.unfinished)} not yet, and not counted"]
     for kind, one in report.shares.items():
         wide = "" if one.crossed is None else f"; for other people and pictures {_range(one.crossed)}"
         votes = f"taken for real {one.real} of {one.of}, {one.independent.percent()} %"
