@@ -7,13 +7,16 @@ BIN    := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 LIMIT  ?= 1800
 
-# Tests have figures of their own, so that those in figures/ stay as they are committed, and a cache of their own, so
-# that what you did before (answers to the study of notebook 08) changes nothing.
-TRIAL   = DOFKIT_FIGURES="$(CURDIR)/build/$@" DOFKIT_CACHE="$(CURDIR)/build/cache"
-PYTEST  = $(TRIAL) $(BIN) -m pytest -q
 # `make test` runs two lanes beside each other, each with one thread; what a part says is printed when it is done.
 THREADS := $(foreach name,OMP OPENBLAS MKL NUMBA,$(name)_NUM_THREADS=1)
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+test-unit test-nbval: LANE = one
+test-notebooks test-browser: LANE = two
+# Tests have figures of their own, so that those in figures/ stay as they are committed, and in each lane a cache of
+# their own, so that neither the other lane nor what you did before (answers to a study) changes anything.
+TRIAL    = DOFKIT_FIGURES="$(CURDIR)/build/$@" DOFKIT_CACHE="$(CURDIR)/build/cache-$(LANE)" \
+           NUMBA_CACHE_DIR="$(CURDIR)/build/numba"
+PYTEST   = $(TRIAL) $(BIN) -m pytest -q
 FAILED  := build/failed
 
 .DEFAULT_GOAL := help

@@ -13,7 +13,8 @@ MISSING = (
     "no Chromium was found for the tests in the browser: install it (Debian: `sudo apt install chromium`), "
     "or set CHROMIUM to the path of a Chromium or Chrome"
 )
-APT_GET = (("apt-get", "update"), ("apt-get", "install", "--yes", "--no-install-recommends", "chromium"))
+INSTALL = ("install", "--yes", "--no-install-recommends", "chromium", "fonts-liberation")
+"""A bare machine has no fonts, and the pages would be full of empty boxes."""
 
 
 def find_chromium() -> str | None:
@@ -30,13 +31,15 @@ def ensure_chromium(log: Path) -> str:
     FileNotFoundError
         If there is none, and it cannot be installed here.
     """
-    found = find_chromium()
+    found, wanted = find_chromium(), os.environ.get("CHROMIUM")
+    if wanted and not found:
+        raise FileNotFoundError(f"CHROMIUM is {wanted!r}, which is no program: give the path of a Chromium or Chrome")
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("w", encoding="utf-8") as file:
-            for command in APT_GET:
+            for arguments in (("update",), INSTALL):
                 quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-                subprocess.run(command, env=quiet, stdout=file, stderr=file, check=False)
+                subprocess.run(("apt-get", *arguments), env=quiet, stdout=file, stderr=file, check=False)
         found = find_chromium()
         if found is None:
             raise FileNotFoundError(f"{MISSING}; apt-get did not install it, see {log}")

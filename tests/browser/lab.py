@@ -28,8 +28,8 @@ FLAGS = [
 ]  # fmt: skip
 START = 60.0
 """Seconds that the server, and one page of it, may take to come up."""
-RUN = 120.0
-"""Seconds that the cells of one notebook may take."""
+RUN = 300.0
+"""Seconds that the cells of one notebook may take; a minute of it where numba has not compiled yet."""
 PATIENCE = 20_000.0
 """Milliseconds for the answer to one key or click: other work may be waiting for the same cores."""
 DROPPED = 4.0
