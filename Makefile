@@ -39,7 +39,7 @@ $(STAMP): pyproject.toml constraints.txt
 reproduce: $(STAMP) ## run all notebooks in the quick profile and write figures/
 	@$(BIN) -m dofkit reproduce --time-limit $(LIMIT)
 
-test: lint ## everything that CI runs (a quarter of an hour on two cores)
+test: lint ## everything that CI runs (about 20 minutes on two cores)
 	@mkdir -p build && rm -f $(FAILED)
 	@echo "make test: two lanes; what a part says is printed when it is done"
 	@$(THREADS) $(MAKE) --no-print-directory --jobs=2 --keep-going $(TOGETHER) LANES=2 test-nbval test-browser || \
