@@ -12,6 +12,7 @@ from typing import Any
 
 from dofkit.book.pages import BookError, Pages
 from dofkit.manifest import checkout
+from dofkit.notebooks import clean_text
 
 MATH_FONT = "STIXTwoMath-Regular.ttf"
 """The font of formulas, under the SIL Open Font License; it comes with ziamath."""
@@ -70,7 +71,7 @@ def _sphinx(folder: Path) -> None:
     )
     app.build()
     if warnings.getvalue():
-        first = warnings.getvalue().strip().splitlines()[0].replace(f"{folder / 'pages'}/", "")
+        first = clean_text(warnings.getvalue()).strip().splitlines()[0].replace(f"{folder / 'pages'}/", "")
         raise BookError(f"the book has a fault: {first}")
 
 

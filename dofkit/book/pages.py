@@ -90,7 +90,7 @@ class Pages:
             if cell.cell_type == "markdown":
                 cell.source = self.text(cell.source, page)
         if path in self.solutions:
-            exercise = f"The exercise is in [notebook {path.name[:2]}](../{path.name}#exercise)."
+            exercise = f"The exercise is in [notebook {path.name[:2]}](../{path.name})."
             notebook.cells.insert(1, new_markdown_cell(exercise))
         else:
             first = notebook.cells[0]
