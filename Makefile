@@ -11,7 +11,7 @@ LIMIT  ?= 1800
 TRIAL  := DOFKIT_FIGURES="$(CURDIR)/build/figures"
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test test-unit test-notebooks lab lint bench weights clean distclean
+.PHONY: help install reproduce test test-unit test-notebooks lab book lint bench weights clean distclean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -41,6 +41,9 @@ test-notebooks: $(STAMP) ## run every notebook and compare with what is committe
 
 lab: $(STAMP) ## open the first notebook in JupyterLab
 	@$(BIN) -m jupyter lab --ServerApp.ip=127.0.0.1 notebooks/00_see_the_whole_pipeline.ipynb
+
+book: $(STAMP) ## write the whole tutorial as static HTML, to build/book
+	@$(BIN) -m dofkit book
 
 lint: $(STAMP) ## check style and types
 	@$(BIN) -m ruff check

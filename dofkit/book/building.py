@@ -86,7 +86,7 @@ def _settings(static: Path) -> dict[str, Any]:
         "html_math_renderer": "mathml",
         "html_copy_source": False,
         "html_show_copyright": False,
-        "html_last_updated_fmt": None,
+        "html_use_index": False,
         "highlight_language": "none",  # indented blocks are commands and drawings, not Python
         "myst_enable_extensions": ["dollarmath"],
         "myst_heading_anchors": 3,

@@ -85,19 +85,19 @@ class Pages:
         return _FIGURE.sub(lambda found: _directive(found[1], found[2], caption_of(found[3]) or ""), markdown)
 
     def _notebook(self, path: Path, page: PurePosixPath) -> NotebookNode:
-        notebook = captioned(read_notebook(path), page.as_posix())
+        notebook = read_notebook(path)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = self.text(cell.source, page)
+        notebook = captioned(notebook, page.as_posix())
+        number, first = path.name[:2], notebook.cells[0]
+        first.source = first.source.replace("# ", f"# {number} ", 1)  # chapters are called by their numbers
         if path in self.solutions:
-            exercise = f"The exercise is in [notebook {path.name[:2]}](../{path.name})."
-            notebook.cells.insert(1, new_markdown_cell(exercise))
-        else:
-            first = notebook.cells[0]
-            first.source = first.source.replace("# ", f"# {path.name[:2]} ", 1)  # as everybody calls it
-            if (path.parent / "solutions" / path.name).is_file():
-                link = new_markdown_cell(f"[One solution of this exercise](solutions/{path.name})")
-                notebook.cells.insert(end_of_exercise(notebook), link)
+            chapter = new_markdown_cell(f"The task is at the end of [notebook {number}](../{path.name}).")
+            notebook.cells.insert(1, chapter)
+        elif (path.parent / "solutions" / path.name).is_file():
+            solution = new_markdown_cell(f"[Solution](solutions/{path.name})")
+            notebook.cells.insert(end_of_exercise(notebook), solution)
         return notebook
 
     def _link(self, found: re.Match[str], page: PurePosixPath) -> str:
