@@ -19,6 +19,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from dofkit.book import formulas
 from dofkit.book.building import build_book
 from dofkit.book.pages import BookError, Pages, captioned, end_of_exercise
+from dofkit.notebooks import read_notebook
 from dofkit.reproduce import all_notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -112,8 +113,23 @@ def test_every_picture_is_described_and_has_its_caption(book):
 def test_formulas_are_drawn_by_the_browser_alone(book):
     for path in CHAPTERS:
         assert book[name(path)].formulas or "$$" not in path.read_text(encoding="utf-8")
-    assert not any(re.search(r"mathjax|katex", page.text, re.IGNORECASE) for page in book.values())
+    scripts = {load for page in book.values() for load in page.loads if ".js" in load}
+    assert not [script for script in scripts if re.search(r"math|katex", script, re.IGNORECASE)]
     assert "ℱ" in book["notebooks/02_segment_with_an_spn"].text
+
+
+def test_tables_are_tables(book):
+    rule = re.compile(r"^\|(?: *:?-+:? *\|)+$", re.MULTILINE)
+    found = 0
+    for path in CHAPTERS:
+        cells = read_notebook(path).cells
+        texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+        outputs = [out for cell in cells for out in cell.get("outputs", [])]
+        texts += [out.get("data", {}).get("text/markdown", "") for out in outputs]
+        written = sum(len(rule.findall(text)) for text in texts)
+        assert book[name(path)].text.count("<table") == written
+        found += written
+    assert found > len(CHAPTERS)
 
 
 def test_one_can_read_from_the_first_page_to_the_last(book):

@@ -86,9 +86,11 @@ def _settings(static: Path) -> dict[str, Any]:
         "html_math_renderer": "mathml",
         "html_copy_source": False,
         "html_show_copyright": False,
+        "html_show_search_summary": False,  # a page opened from a folder may not read the others
         "html_use_index": False,
         "highlight_language": "none",  # indented blocks are commands and drawings, not Python
         "myst_enable_extensions": ["dollarmath"],
         "myst_heading_anchors": 3,
         "nb_execution_mode": "off",
+        "nb_render_markdown_format": "myst",  # outputs hold tables, which plain CommonMark does not know
     }
