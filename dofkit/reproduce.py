@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import nbformat
 import papermill
@@ -30,6 +30,7 @@ from traitlets.config import Config
 
 from dofkit import manifest
 from dofkit.notebooks import KERNEL, NotebookError, clean_text, normalised, read_notebook, write_notebook
+from dofkit.timing import peak_mb
 
 TIME_LIMIT = 1800.0
 """Seconds that one notebook may take in all."""
@@ -41,20 +42,33 @@ FOLDERS = ("DOFKIT_FIGURES", "DOFKIT_DATA", "DOFKIT_CACHE")
 class ThisPython(AsyncKernelManager):
     """Kernels of the running Python, whatever kernels are registered on this machine."""
 
+    peak: ClassVar[float | None] = None
+    """MB of memory that the last kernel has had at its peak; None where that cannot be told."""
+
     @property
     def kernel_spec(self) -> KernelSpec:
         """The kernel to start, by this interpreter's full path."""
         return KernelSpec(**get_kernel_dict())
 
+    async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:  # type: ignore[override]
+        """End the kernel, after a look at its memory."""
+        pid = getattr(self.provisioner, "pid", None)
+        ThisPython.peak = peak_mb(pid) if pid else None
+        await super().shutdown_kernel(now, restart)
+
 
 @dataclass(frozen=True)
 class Run:
-    """What became of one notebook; `error` is empty if it ran to its end, else it says what to look at."""
+    """What became of one notebook; `error` is empty if it ran to its end, else it says what to look at.
+
+    `peak_mb` is the memory of its kernel; None where that cannot be told.
+    """
 
     notebook: Path
     output: Path
     seconds: float
     error: str = ""
+    peak_mb: float | None = None
 
 
 @dataclass
@@ -202,7 +216,7 @@ def run_notebook(path: Path, plan: Plan, *, bar: bool = False) -> Run:
     except (DeadKernelError, RuntimeError) as failure:
         source = current[0].source if current[0] is not None else ""
         error = _report(path, output, source, f"the kernel died ({failure}): often a lack of memory")
-    return Run(path, output, time.monotonic() - started, error)
+    return Run(path, output, time.monotonic() - started, error, ThisPython.peak)
 
 
 def update(runs: Sequence[Run]) -> list[Path]:

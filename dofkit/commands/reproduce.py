@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import os
 import sys
 import time
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", metavar="DIR", type=Path, help="executed notebooks (default: build/notebooks)")
     add("--solutions", action="store_true", help="also run the solutions of the exercises")
     add("--update", action="store_true", help="write the outputs, normalised, into the notebooks themselves")
+    add("--record", action="store_true", help="keep times and memory in figures/times.json, for the README")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.update and (args.profile != "quick" or args.parameter or args.data_root):
         raise NotebookError("--update writes what a reader sees first: the quick profile without parameters")
+    if args.record and (args.profile != "quick" or args.parameter or args.only):
+        raise NotebookError("--record is for all notebooks in the quick profile without parameters")
     if not args.time_limit > 0:
         raise NotebookError(f"the time limit is {args.time_limit:g} s: give more than 0")
     root = manifest.checkout()
@@ -86,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
     if args.update:
         for path in reproduce.update([run for run in runs if not run.error]):
             print(f"updated {path.relative_to(root)}", file=sys.stderr)
+    if args.record:
+        record(runs, manifest.figures_dir() / "times.json")
     tell(runs, plan.output, written_figures(runs, items, manifest.figures_dir(), began))
     return 1 if any(run.error for run in runs) else 0
 
@@ -139,13 +145,26 @@ def written_figures(runs: list[Run], items: dict[str, Item], folder: Path, began
     return [path.stem for path in files if path.is_file() and path.stat().st_mtime_ns >= since]
 
 
+def record(runs: list[Run], file: Path) -> None:
+    """Keep what all runs took, and on which machine; nothing if one has failed."""
+    from dofkit.files import write_bytes
+    from dofkit.timing import machine
+
+    if any(run.error for run in runs):
+        return
+    rows = {run.notebook.stem: {"seconds": round(run.seconds, 1), "peak_mb": run.peak_mb and round(run.peak_mb)}
+            for run in runs if run.notebook.parent.name == "notebooks"}
+    write_bytes(file, (json.dumps({"machine": machine(), "notebooks": rows}, indent=1) + "\n").encode())
+
+
 def tell(runs: list[Run], output: Path, figures: list[str]) -> None:
     """Print how it went and where to look."""
     from dofkit.manifest import figures_dir
 
     print()
     for one in runs:
-        print(f"{one.seconds:7.1f} s  {'FAILED ' if one.error else ''}{one.notebook.stem}")
+        memory = f"{one.peak_mb:6.0f} MB" if one.peak_mb else ""
+        print(f"{one.seconds:7.1f} s {memory}  {'FAILED ' if one.error else ''}{one.notebook.stem}")
     print(f"\nfigures:   {figures_dir()}")
     for name in figures:
         print(f"           {name}")

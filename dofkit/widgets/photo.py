@@ -90,7 +90,8 @@ class PhotoExplorer(ipywidgets.VBox):
         if self.picture.has_trait("point"):
             self.picture.observe(self._clicked, "point")
         left = [*self.source.values(), *self.controls.values(), *self.save.values()]
-        right = ipywidgets.VBox([self.picture, self.status], layout=ipywidgets.Layout(flex="1 1 20em"))
+        beside = ipywidgets.Layout(flex="1 1 20em", margin="0 0 0 1em")
+        right = ipywidgets.VBox([self.picture, self.status], layout=beside)
         columns = ipywidgets.Layout(display="flex", flex_flow="row wrap", width="100%")
         super().__init__([ipywidgets.Box([ipywidgets.VBox(left), right], layout=columns)])
 

@@ -40,8 +40,8 @@ def encode(picture: np.ndarray) -> bytes:
 
 
 def plain_picture() -> ipywidgets.Image:
-    """A picture to look at: set its `value` to `encode(...)`."""
-    return ipywidgets.Image(format="jpeg", layout=ipywidgets.Layout(max_width="100%"))
+    """A picture to look at, at its own size where there is room: set its `value` to `encode(...)`."""
+    return ipywidgets.Image(format="jpeg", layout=ipywidgets.Layout(max_width="100%", align_self="flex-start"))
 
 
 def clickable_picture() -> ipywidgets.DOMWidget | None:

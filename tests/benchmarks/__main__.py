@@ -19,8 +19,8 @@ import cv2
 
 from dofkit.figures import figures_dir
 from dofkit.files import write_bytes
+from dofkit.timing import machine
 from tests.benchmarks import explorer, filtering, lens_look, propagation, renderer, scenes, segmentation
-from tests.benchmarks.timing import machine
 
 BENCHMARKS = {"renderer": renderer.run, "scenes": scenes.run, "propagation": propagation.run,
               "segmentation": segmentation.run, "filter": filtering.run, "look": lens_look.run,
@@ -43,14 +43,19 @@ def main() -> None:
     rounded = [{k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in row.items()} for row in rows]
     path = figures_dir() / "benchmarks.json"
     kept = merged(path, rounded) if names else rounded
-    write_bytes(path, (json.dumps({"machine": machine(), "rows": kept}, indent=1) + "\n").encode())
+    write_bytes(path, (json.dumps({"machine": measured_on(), "rows": kept}, indent=1) + "\n").encode())
     print(f"written: {path}")
+
+
+def measured_on() -> dict[str, Any]:
+    """The machine, and that one thread was used."""
+    return machine() | {"threads": 1}
 
 
 def merged(path: Path, rows: list[Row]) -> list[Row]:
     """The table with new rows in the place of those of the same name, or at its end."""
     table = json.loads(path.read_text(encoding="utf-8"))
-    if table["machine"] != machine():
+    if table["machine"] != measured_on():
         raise SystemExit(f"{path} was measured on another machine, {table['machine']}: run all benchmarks")
     by_name = {(row["what"], row["stage"]): row for row in [*table["rows"], *rows]}
     return list(by_name.values())

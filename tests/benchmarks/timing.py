@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -47,11 +45,3 @@ def in_a_process(module: str, *arguments: str) -> dict[str, Any]:
     if done.returncode:
         raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def machine() -> dict[str, Any]:
-    """What the numbers were measured on."""
-    names = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    models = [line.split(":", 1)[1].strip() for line in names if line.startswith("model name")]
-    model = models[0] if models else platform.processor()
-    return {"cpu": model, "cores": os.cpu_count(), "threads": 1, "python": platform.python_version()}
