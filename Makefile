@@ -20,7 +20,7 @@ PYTEST   = $(TRIAL) $(BIN) -m pytest -q
 FAILED  := build/failed
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test test-unit test-notebooks test-nbval test-browser lab lint bench weights clean distclean
+.PHONY: help install reproduce test test-unit test-notebooks test-nbval test-browser lab book lint bench weights clean distclean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -67,6 +67,9 @@ test-browser: $(STAMP) ## open notebooks in Chromium and use them; pictures of i
 
 lab: $(STAMP) ## open the first notebook in JupyterLab
 	@$(BIN) -m jupyter lab --ServerApp.ip=127.0.0.1 notebooks/00_see_the_whole_pipeline.ipynb
+
+book: $(STAMP) ## write the whole tutorial as static HTML, to build/book
+	@$(BIN) -m dofkit book
 
 lint: $(STAMP) ## check style and types
 	@$(BIN) -m ruff check

@@ -84,8 +84,8 @@ def test_constraints_pin_everything_exactly_and_name_no_machine(root):
 def test_every_import_is_a_declared_dependency(root, project):
     names = {"PIL": "pillow", "cv2": "opencv-python", "maxflow": "pymaxflow", "skimage": "scikit-image"}
     ours = {"dofkit", "tests", *sys.stdlib_module_names}
-    # Come with what is declared: IPython, jupyter_client and traitlets with ipykernel.
-    ours |= {"IPython", "jupyter_client", "traitlets"}
+    # Come with what is declared: IPython, jupyter_client and traitlets with ipykernel, docutils with Sphinx.
+    ours |= {"IPython", "docutils", "jupyter_client", "traitlets"}
     declared = set(direct(project, *project["optional-dependencies"]))
     for path in sorted((root / "dofkit").rglob("*.py")):
         text = path.read_text(encoding="utf-8")
@@ -146,7 +146,7 @@ def test_make_help_lists_every_target(root):
     phony = re.search(r"^\.PHONY: (.*)$", text, flags=re.MULTILINE).group(1).split()
     shown = re.findall(r"^([a-z-]+):.*## ", text, flags=re.MULTILINE)
     assert sorted(phony) == sorted(shown)
-    assert {"help", "install", "reproduce", "test", "lab", "lint", "bench", "clean"} <= set(shown)
+    assert {"help", "install", "reproduce", "test", "lab", "book", "lint", "bench", "clean"} <= set(shown)
 
 
 def test_import_is_light(root):
