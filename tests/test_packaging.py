@@ -19,7 +19,7 @@ from dofkit import cache as caches
 from dofkit import paper, system
 
 CONDA_NAMES = {"torch": "pytorch", "opencv-python": "opencv"}
-PIP_ONLY = {"pymaxflow", "playwright"}
+PIP_ONLY = {"playwright", "pymaxflow", "ziamath"}
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +34,13 @@ def requirement(text: str) -> tuple[str, str]:
 
 def direct(project: dict, *more: str) -> dict[str, str]:
     """What is needed by those who work on the kit, and by further extras."""
-    extras = project["optional-dependencies"]
-    names = ("browser", "click", "dask", "test", "dev", *more)
-    listed = [*project["dependencies"], *(text for name in names for text in extras[name])]
-    return dict(requirement(text) for text in listed if not text.startswith("dofkit["))
+    extras, listed, names = project["optional-dependencies"], [*project["dependencies"]], {"dev", *more}
+    while names:
+        for text in extras[names.pop()]:
+            inner = re.fullmatch(r"dofkit\[(.*)\]", text)
+            names |= set(inner[1].split(",")) if inner else set()
+            listed += [] if inner else [text]
+    return dict(requirement(text) for text in listed)
 
 
 def pins(root: Path) -> dict[str, str]:
