@@ -7,11 +7,20 @@ BIN    := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 LIMIT  ?= 1800
 
-# The figures of a test run, so that those in figures/ stay as they are committed.
-TRIAL  := DOFKIT_FIGURES="$(CURDIR)/build/figures"
+# `make test` runs two lanes beside each other, each with one thread; what a part says is printed when it is done.
+THREADS := $(foreach name,OMP OPENBLAS MKL NUMBA,$(name)_NUM_THREADS=1)
+TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+test-unit test-nbval: LANE = one
+test-notebooks test-browser: LANE = two
+# Tests have figures of their own, so that those in figures/ stay as they are committed, and in each lane a cache of
+# their own, so that neither the other lane nor what you did before (answers to a study) changes anything.
+TRIAL    = DOFKIT_FIGURES="$(CURDIR)/build/$@" DOFKIT_CACHE="$(CURDIR)/build/cache-$(LANE)" \
+           NUMBA_CACHE_DIR="$(CURDIR)/build/numba"
+PYTEST   = $(TRIAL) $(BIN) -m pytest -q
+FAILED  := build/failed
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test test-unit test-notebooks lab book lint bench weights clean distclean
+.PHONY: help install reproduce test test-unit test-notebooks test-nbval test-browser lab book lint bench weights clean distclean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -30,14 +39,31 @@ $(STAMP): pyproject.toml constraints.txt
 reproduce: $(STAMP) ## run all notebooks in the quick profile and write figures/
 	@$(BIN) -m dofkit reproduce --time-limit $(LIMIT)
 
-test: lint test-unit test-notebooks ## everything that CI runs
+test: lint ## everything that CI runs (about 20 minutes on two cores)
+	@mkdir -p build && rm -f $(FAILED)
+	@echo "make test: two lanes; what a part says is printed when it is done"
+	@$(THREADS) $(MAKE) --no-print-directory --jobs=2 --keep-going $(TOGETHER) LANES=2 test-nbval test-browser || \
+	  { echo "make test: failed, see above:" $$(cat $(FAILED)) >&2; exit 1; }
+	@echo "make test: all passed"
 
-test-unit: $(STAMP) ## the tests of the package, without running notebooks
-	@$(TRIAL) $(BIN) -m pytest -q -m 'not notebooks'
+# In each lane one part after the other; a failure ends its lane, and the other one goes on.
+ifdef LANES
+test-nbval: test-unit
+test-browser: test-notebooks
+NOTE = || { echo "$@" >> $(FAILED); exit 1; }
+endif
+
+test-unit: $(STAMP) ## the tests of the package, without notebooks and browser
+	@$(PYTEST) -m 'not notebooks and not browser' $(NOTE)
 
 test-notebooks: $(STAMP) ## run every notebook and compare with what is committed
-	@$(TRIAL) $(BIN) -m pytest -q -m notebooks
-	@$(TRIAL) $(BIN) -m pytest -q --nbval-lax --nbval-cell-timeout=$(LIMIT) notebooks
+	@$(PYTEST) -m notebooks $(NOTE)
+
+test-nbval: $(STAMP) ## run every notebook with nbval and compare the marked texts
+	@$(PYTEST) --nbval-lax --nbval-cell-timeout=$(LIMIT) notebooks $(NOTE)
+
+test-browser: $(STAMP) ## open notebooks in Chromium and use them; pictures of it in build/browser
+	@{ $(BIN) -m tests.browser && $(PYTEST) -m browser tests/browser; } $(NOTE)
 
 lab: $(STAMP) ## open the first notebook in JupyterLab
 	@$(BIN) -m jupyter lab --ServerApp.ip=127.0.0.1 notebooks/00_see_the_whole_pipeline.ipynb

@@ -19,7 +19,7 @@ from dofkit import cache as caches
 from dofkit import paper, system
 
 CONDA_NAMES = {"torch": "pytorch", "opencv-python": "opencv"}
-PIP_ONLY = {"pymaxflow"}
+PIP_ONLY = {"pymaxflow", "playwright"}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,8 @@ def requirement(text: str) -> tuple[str, str]:
 def direct(project: dict, *more: str) -> dict[str, str]:
     """What is needed by those who work on the kit, and by further extras."""
     extras = project["optional-dependencies"]
-    listed = [*project["dependencies"], *(text for name in ("dask", "test", "dev", *more) for text in extras[name])]
+    names = ("browser", "click", "dask", "test", "dev", *more)
+    listed = [*project["dependencies"], *(text for name in names for text in extras[name])]
     return dict(requirement(text) for text in listed if not text.startswith("dofkit["))
 
 

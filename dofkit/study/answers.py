@@ -44,7 +44,7 @@ class Answer:
     ----------
     subject, picture : their names.
     position : as which of the subject's pictures it was shown, from 1.
-    seconds : from the picture to the answer.
+    seconds : from the sending of the picture to the answer.
     answer : "real" or "computer".
     """
 

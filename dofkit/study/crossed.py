@@ -8,9 +8,9 @@ pictures has three parts, V = v_s / S + v_p / P + v_r / (S P), and the mean squa
 bias. The interval is Student's t at Satterthwaite's degrees of freedom (F. E. Satterthwaite, Biometrics 2, 1946).
 
 Why not a bootstrap over subjects and pictures: it counts the rest three times (A. B. Owen, Ann. Appl. Stat. 1, 2007),
-and in studies of 22 x 10 where nobody and nothing varies its intervals were a third wider than these. Why not
-independent answers: their intervals, said to hold the truth in 95 of 100 studies, held it in 75 at a variation that
-nobody would notice. The tests measure both.
+and in studies of 22 x 10 where nobody and nothing varies its intervals are a third wider than these. Why not
+independent answers: their intervals, said to hold the truth in 95 of 100 studies, hold it in about 75 where subjects
+and pictures vary by half of what one answer does. The tests measure both.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class StudyPage(ipywidgets.VBox):
         number = len(self.session.said) + 1
         data = base64.b64encode(self.study.picture(current).read_bytes()).decode()
         self.picture.value = (f'<img alt="picture {number} of {self.session.total}: a person and a place" '
-                              f'style="max-width:100%; max-height:62vh" src="data:image/jpeg;base64,{data}">')
+                              f'style="max-width:100%; max-height:56vh" src="data:image/jpeg;base64,{data}">')
         self.progress.value = f"{number} of {self.session.total}"
         question = ipywidgets.HTML(f"<p>{html.escape(self.study.wording.question)}</p>")
         buttons = ipywidgets.HBox([self.real, self.computer, self.progress])
