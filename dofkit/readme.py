@@ -68,12 +68,12 @@ def with_tables(text: str, root: Path) -> str:
         If a table has no marks.
     """
     for name, made in TABLES.items():
-        begin, end = f"<!-- table: {name} -->\n", "\n<!-- end -->"
+        begin, end = f"<!-- table: {name} -->\n", "<!-- end -->"
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not (found and closed):
             raise ReadmeError(f"the README has no <!-- table: {name} --> ... <!-- end -->: put the two marks in it")
-        text = before + begin + made(root) + end + after
+        text = f"{before}{begin}{made(root)}\n{end}{after}"
     return text
 
 
