@@ -7,9 +7,10 @@ import pytest
 from dofkit import PhotoError, PortraitMode, cli, write_photo
 from dofkit.ablation import exact, through_lens
 from dofkit.colour import linear_to_srgb, srgb_to_linear
-from dofkit.lens_look import LensLook, aperture, focus_at, inverse_distance, render_lens, signed_radius
+from dofkit.lens_look import LensLook, aperture, render_lens
 from dofkit.metrics import psnr
 from dofkit.scenes import portrait_scene
+from dofkit.thin_lens import focus_at, inverse_distance, signed_radius
 from tests.scatter import scatter
 
 PLAIN = LensLook(highlights=1)

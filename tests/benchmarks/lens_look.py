@@ -15,9 +15,10 @@ from dofkit import matting, portrait_scene, render
 from dofkit.ablation import exact, through_lens
 from dofkit.colour import linear_to_srgb, srgb_to_linear
 from dofkit.layers import split_layers
-from dofkit.lens_look import LensLook, focus_at, inverse_distance, render_lens, signed_radius
+from dofkit.lens_look import LensLook, render_lens
 from dofkit.metrics import psnr, ssim
 from dofkit.pipeline import PortraitMode
+from dofkit.thin_lens import focus_at, inverse_distance, signed_radius
 from tests.benchmarks.renderer import subject
 from tests.benchmarks.timing import alternate
 from tests.scatter import scatter
