@@ -38,8 +38,8 @@ darker than this much light."""
 _FAR, _WIDE = 3e-2, 1e-3
 """Weights of what is farther than a layer, and of what is out of the aperture's reach, in the layer's colour."""
 
-_SEEN = 1e-3
-"""A layer that fills less of a pixel than this is not drawn there."""
+_SEEN, _LITTLE = 1e-3, 0.05
+"""A layer that fills less of a pixel than this is not drawn there; one that is found less is continued from afar."""
 
 _LEAST = 1e-6
 
@@ -100,7 +100,8 @@ def render_lens(
     around = _filled(s if look.near else np.maximum(s, 0), behind)
     centres, place = _places(around)
     reach = float(np.abs(centres).max())
-    pile = _Pile(np.zeros_like(light), np.ones_like(alpha), look)
+    planes = _planes(light)
+    pile = _Pile([np.zeros_like(alpha) for _ in planes], np.ones_like(alpha), look)
     kept = None
     for k, centre in enumerate(centres):
         if kept is None and centre >= person:
@@ -108,10 +109,10 @@ def render_lens(
         nearer = (k + 1 - place).clip(0, 1)  # N; M is what this layer adds to it
         own = np.minimum(nearer, (place - k + 1).clip(0, 1)) * behind
         weight = own + _FAR * (1 - nearer) * behind
-        _add_layer(pile, light, weight, nearer * behind if kept is None else nearer, float(centre), reach)
+        _add_layer(pile, planes, weight, nearer * behind if kept is None else nearer, float(centre), reach)
     if kept is None:
         kept = _add_person(pile, body, alpha, person)
-    return np.where(kept[..., None], image, _encoded(pile.result, look))
+    return np.where(kept[..., None], image, _encoded(cv2.merge(pile.result), look))
 
 
 def aperture(r: float, blades: int = 0) -> Array:
@@ -139,9 +140,12 @@ def _light(image: Array, look: LensLook) -> Array:
     light = srgb_to_linear(image)
     if look.highlights <= 1:
         return light
-    clipped = ((image.max(2) - CLIPPED) / (1 - CLIPPED)).clip(0, 1) ** 2
+    brightest = cv2.max(cv2.max(image[..., 0], image[..., 1]), image[..., 2])
+    clipped = ((brightest - CLIPPED) / (1 - CLIPPED)).clip(0, 1) ** 2
+    if not clipped.any():
+        return light
     side = 2 * int(SURROUND * max(image.shape)) + 1
-    around = cv2.blur(light.mean(2), (side, side), borderType=cv2.BORDER_REPLICATE)
+    around = cv2.blur(cv2.transform(light, np.full((1, 3), 1 / 3)), (side, side), borderType=cv2.BORDER_REPLICATE)
     lamp = clipped * (1 - around / DARK).clip(0, 1)
     return (light * (1 + (look.highlights - 1) * lamp[..., None])).astype(np.float32)
 
@@ -176,14 +180,16 @@ def _places(s: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class _Pile:
-    """The layers so far: their light (H, W, 3), and the share of the aperture that sees past them (H, W)."""
+    """The layers so far: their light, three times (H, W), and the share of the aperture that sees past them (H, W)."""
 
-    result: Array
+    result: list[Array]
     left: Array
     look: LensLook
 
 
-def _add_layer(pile: _Pile, light: Array, weight: Array, cover: Array, centre: float, reach: float) -> None:
+def _add_layer(
+    pile: _Pile, light: list[Array], weight: Array, cover: Array, centre: float, reach: float
+) -> None:
     """Add A C where it is seen; `weight` (H, W) is each pixel's in C, `cover` (H, W) is N."""
     kernel = _kernel(centre, pile.look)
     box = _common(_box(cover > 0, len(kernel) // 2), _box(pile.left > _SEEN))
@@ -196,8 +202,9 @@ def _add_layer(pile: _Pile, light: Array, weight: Array, cover: Array, centre: f
     if inner is None:
         return
     seen = seen[inner]
-    box = _slices(*(outer.start + part.start for outer, part in zip(box, inner, strict=True)), *seen.shape)
-    pile.result[box] += seen[..., None] * _colour(light, weight, box, kernel, seen, reach)
+    rows, columns = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(box, inner, strict=True))
+    for below, colour in zip(pile.result, _colour(light, weight, (rows, columns), kernel, seen, reach), strict=True):
+        below[rows, columns] += seen * colour
 
 
 def _add_person(pile: _Pile, body: Array, alpha: Array, person: float) -> NDArray[np.bool_]:
@@ -205,25 +212,28 @@ def _add_person(pile: _Pile, body: Array, alpha: Array, person: float) -> NDArra
     kept = (alpha == 1) & (pile.left > 1 - _SEEN) & (abs(person) < 0.5)
     kernel = _kernel(person, pile.look)
     box = _box(alpha > 0, len(kernel) // 2)
-    if box is None:
-        return kept
-    spread = _spread(np.dstack([body * alpha[..., None], alpha]), box, kernel)
-    pile.result[box] += pile.left[box][..., None] * spread[..., :3]
-    pile.left[box] *= 1 - spread[..., 3]
+    if box is not None:
+        for below, plane in zip(pile.result, _planes(body), strict=True):
+            below[box] += pile.left[box] * _spread(plane * alpha, box, kernel)
+        pile.left[box] *= 1 - _spread(alpha, box, kernel)
     return kept
 
 
-def _colour(light: Array, weight: Array, box: Box, kernel: Array, seen: Array, reach: float) -> Array:
+def _colour(light: list[Array], weight: Array, box: Box, kernel: Array, seen: Array, reach: float) -> list[Array]:
     """C of a layer in a box: its blurred colours, continued where the aperture finds none of it."""
-    side = 2 * int(np.ceil(2 * reach)) + 1
-    wide = _grown(box, side // 2, weight.shape)
-    premultiplied = np.dstack([light[wide] * weight[wide][..., None], weight[wide]])
-    inner = _slices(box[0].start - wide[0].start, box[1].start - wide[1].start, *seen.shape)
-    sums = _spread(premultiplied, inner, kernel)
-    if ((sums[..., 3] < 0.05) & (seen > _SEEN)).any():
-        sums += _WIDE * cv2.blur(premultiplied, (side, side))[inner]
-    known = sums[..., 3:] > _LEAST
-    return np.where(known, sums[..., :3] / np.maximum(sums[..., 3:], _LEAST), light[box])
+    margin = int(np.ceil(2 * reach))
+    wide = _grown(box, margin, weight.shape)
+    inner = _within(box, wide)
+    cut = weight[wide]
+    there = _spread(cut, inner, kernel)
+    lacking = bool(((there < _LITTLE) & (seen > _SEEN)).any())
+
+    def gathered(x: Array) -> Array:
+        near = _spread(x, inner, kernel)
+        return near + _WIDE * cv2.blur(x, (2 * margin + 1,) * 2)[inner] if lacking else near
+
+    scale = 1 / np.maximum(gathered(cut), _LEAST)
+    return [gathered(plane[wide] * cut) * scale for plane in light]
 
 
 def _kernel(s: float, look: LensLook) -> Array:
@@ -233,25 +243,26 @@ def _kernel(s: float, look: LensLook) -> Array:
 
 
 def _spread(x: Array, box: Box, kernel: Array) -> Array:
-    """X blurred by a kernel, in a box."""
+    """X (H, W) blurred by a kernel, in a box."""
     if kernel.size == 1:
         return x[box]
     wide = _grown(box, len(kernel) // 2, x.shape)
-    inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, wide, strict=True))
-    return cv2.filter2D(np.ascontiguousarray(x[wide]), -1, kernel, borderType=cv2.BORDER_REPLICATE)[inner]
+    blurred = cv2.filter2D(np.ascontiguousarray(x[wide]), -1, kernel, borderType=cv2.BORDER_REPLICATE)
+    return blurred[_within(box, wide)]
+
+
+def _planes(x: Array) -> list[Array]:
+    return [np.ascontiguousarray(x[..., c]) for c in range(x.shape[2])]
 
 
 def _box(where: NDArray[np.bool_], margin: int = 0) -> Box | None:
     """The smallest box around what is True, and a margin."""
-    rows, columns = np.flatnonzero(where.any(1)), np.flatnonzero(where.any(0))
-    if not rows.size:
-        return None
-    tight = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-    return _grown(tight, margin, where.shape)
+    x, y, width, height = cv2.boundingRect(where.view(np.uint8))
+    return _grown((slice(y, y + height), slice(x, x + width)), margin, where.shape) if width else None
 
 
 def _grown(box: Box, margin: int, shape: tuple[int, ...]) -> Box:
-    rows, columns = (slice(max(a.start - margin, 0), min(a.stop + margin, n)) for a, n in zip(box, shape, strict=False))
+    rows, columns = (slice(max(a.start - margin, 0), min(a.stop + margin, n)) for a, n in zip(box, shape, strict=True))
     return rows, columns
 
 
@@ -262,5 +273,7 @@ def _common(a: Box | None, b: Box | None) -> Box | None:
     return (rows, columns) if rows.start < rows.stop and columns.start < columns.stop else None
 
 
-def _slices(top: int, left: int, height: int, width: int) -> Box:
-    return slice(top, top + height), slice(left, left + width)
+def _within(box: Box, wide: Box) -> Box:
+    """A box as seen from a wider one."""
+    rows, columns = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, wide, strict=True))
+    return rows, columns
