@@ -187,9 +187,7 @@ class _Pile:
     look: LensLook
 
 
-def _add_layer(
-    pile: _Pile, light: list[Array], weight: Array, cover: Array, centre: float, reach: float
-) -> None:
+def _add_layer(pile: _Pile, light: list[Array], weight: Array, cover: Array, centre: float, reach: float) -> None:
     """Add A C where it is seen; `weight` (H, W) is each pixel's in C, `cover` (H, W) is N."""
     kernel = _kernel(centre, pile.look)
     box = _common(_box(cover > 0, len(kernel) // 2), _box(pile.left > _SEEN))
@@ -228,12 +226,12 @@ def _colour(light: list[Array], weight: Array, box: Box, kernel: Array, seen: Ar
     there = _spread(cut, inner, kernel)
     lacking = bool(((there < _LITTLE) & (seen > _SEEN)).any())
 
-    def gathered(x: Array) -> Array:
-        near = _spread(x, inner, kernel)
+    def gathered(x: Array, near: Array) -> Array:
         return near + _WIDE * cv2.blur(x, (2 * margin + 1,) * 2)[inner] if lacking else near
 
-    scale = 1 / np.maximum(gathered(cut), _LEAST)
-    return [gathered(plane[wide] * cut) * scale for plane in light]
+    scale = np.float32(1) / np.maximum(gathered(cut, there), _LEAST)
+    own = (plane[wide] * cut for plane in light)
+    return [gathered(x, _spread(x, inner, kernel)) * scale for x in own]
 
 
 def _kernel(s: float, look: LensLook) -> Array:

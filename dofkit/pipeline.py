@@ -23,7 +23,7 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 
-from dofkit import filtering, layers, lens_look, matting, render
+from dofkit import filtering, layers, lens_look, matting, render, thin_lens
 from dofkit.coarse import Mode
 from dofkit.colour import linear_to_srgb, srgb_to_linear
 from dofkit.depth import Depth, check_depth_guess, estimator
@@ -32,7 +32,7 @@ from dofkit.lens_look import LensLook
 from dofkit.maps import check_depth, check_mask
 from dofkit.photo import Photo, PhotoError
 from dofkit.segmentation import Segmentation, check_guess, segmenter
-from dofkit.thin_lens import Focus, ThinLens, focus_at, inverse_distance, signed_radius
+from dofkit.thin_lens import Focus, ThinLens
 
 Space = Literal["srgb", "linear"]
 Method = Literal["crf", "rnn"]
@@ -247,13 +247,13 @@ class PortraitMode:
     def _through_lens(
         self, image: np.ndarray, m: np.ndarray, alpha: np.ndarray, z: np.ndarray, mode: str, options: LensLook
     ) -> tuple[np.ndarray, np.ndarray]:
-        q, side = inverse_distance(z), max(m.shape)
-        focus = focus_at(q, self.focus, m)
+        q = thin_lens.inverse_distance(z)
+        focus = thin_lens.focus_at(q, self.focus, m)
         if self.thin_lens is None:
-            s = signed_radius(q, focus, self._largest(m, mode))
+            s = thin_lens.signed_radius(q, focus, self._largest(m, mode))
         else:
             unit = self.thin_lens.per_metre(z, m)
-            s = self.thin_lens.radii(unit * q, unit * focus, side)
+            s = self.thin_lens.radii(unit * q, unit * focus, max(m.shape))
         person = float(np.median(s[m > 0.5])) if self.focus is not None else 0.0
         own = matting.foreground(image, alpha) if self.foreground else None
         result = lens_look.render_lens(image, alpha, s, person=person, foreground=own, look=options)

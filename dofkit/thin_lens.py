@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From depth to the radius of the blur, as a thin lens has it.
 
-    s_i = F A / 2 (q_f - q_i),   q = 1 / distance,   A = f / N                       (lens equation, `dofkit.scenes.lens`)
+    s_i = F A / 2 (q_f - q_i),   q = 1 / distance,   A = f / N              (lens equation, `dofkit.scenes.lens`)
 
 s is the signed radius in pixels, positive behind the focus; F is the focal length in pixels, f in metres, N the
 f-number. Without a lens only the shape is known, s = c (q_f - q_i), and c follows from a largest radius. With one,
@@ -23,7 +23,6 @@ Array = NDArray[np.float32]
 Focus = float | tuple[float, float] | None
 """Depth in focus; or a point (x, y) of the picture, in pixels, whose depth it is; or the person, None."""
 
-
 UNKNOWN_DISTANCE = 2.5
 """Metres to the person where depth has no unit and nobody says: a whole body fills the picture of a 50 mm lens."""
 
@@ -42,8 +41,8 @@ class ThinLens:
     ----------
     f_number : N, focal length by diameter of the aperture; a smaller one blurs more.
     focal_length : f in mm on film of 36 mm (the long side), which says how wide the picture's view is.
-    distance : of the person, metres. None takes positive depth to be in metres, and a person whose depth has no unit
-        to stand at 2.5 m.
+    distance : of the person, metres; it overrules what depth says. None takes positive depth to be in metres, and a
+        person whose depth has no unit to stand at 2.5 m.
 
     Raises
     ------
