@@ -31,9 +31,9 @@ Box = tuple[slice, slice]
 STEP, MOST = 1.0, 14
 """Layers are so many pixels of radius apart, and at most so many."""
 
-CLIPPED, SURROUND, DARK = 0.95, 0.12, 0.25
-"""A lamp is brighter than this share of white, and what is within this share of the long side around it is on average
-darker than this much light."""
+CLIPPED, SURROUND, DARK, SOFT = 0.95, 0.12, 0.25, 1.0
+"""A lamp is brighter than this share of white, what is within this share of the long side around it is on average
+darker than this much light, and it is raised in full from this radius on."""
 
 _FAR, _WIDE = 3e-2, 1e-3
 """Weights of what is farther than a layer, and of what is out of the aperture's reach, in the layer's colour."""
@@ -93,11 +93,11 @@ def render_lens(
     (H, W, 3) float32 sRGB in [0, 1]; the photograph itself, bit for bit, inside a person in focus.
     """
     look = look or LensLook()
-    light = body = _light(image, look)
-    if foreground is not None:
-        body = _light(np.where(alpha[..., None] == 1, image, foreground), look)
     behind = 1 - alpha
     around = _filled(s if look.near else np.maximum(s, 0), behind)
+    light = _light(image, around, look)
+    body = image if foreground is None else np.where(alpha[..., None] == 1, image, foreground)
+    body = _light(body, np.full_like(alpha, person), look)
     centres, place = _places(around)
     reach = float(np.abs(centres).max())
     planes = _planes(light)
@@ -133,8 +133,11 @@ def aperture(r: float, blades: int = 0) -> Array:
     return (kernel / kernel.sum()).astype(np.float32)
 
 
-def _light(image: Array, look: LensLook) -> Array:
-    """What is blurred: linear light with clipped highlights raised, or the numbers as they are."""
+def _light(image: Array, s: Array, look: LensLook) -> Array:
+    """What is blurred: linear light with clipped highlights raised, or the numbers as they are.
+
+    A highlight in focus, |s| = 0, is left as it was photographed: raised it would only lose its colour.
+    """
     if not look.linear:
         return image
     light = srgb_to_linear(image)
@@ -146,7 +149,7 @@ def _light(image: Array, look: LensLook) -> Array:
         return light
     side = 2 * int(SURROUND * max(image.shape)) + 1
     around = cv2.blur(cv2.transform(light, np.full((1, 3), 1 / 3)), (side, side), borderType=cv2.BORDER_REPLICATE)
-    lamp = clipped * (1 - around / DARK).clip(0, 1)
+    lamp = clipped * (1 - around / DARK).clip(0, 1) * np.minimum(np.abs(s) / SOFT, 1)
     return (light * (1 + (look.highlights - 1) * lamp[..., None])).astype(np.float32)
 
 
@@ -229,7 +232,7 @@ def _colour(light: list[Array], weight: Array, box: Box, kernel: Array, seen: Ar
     def gathered(x: Array, near: Array) -> Array:
         return near + _WIDE * cv2.blur(x, (2 * margin + 1,) * 2)[inner] if lacking else near
 
-    scale = np.float32(1) / np.maximum(gathered(cut, there), _LEAST)
+    scale = np.reciprocal(np.maximum(gathered(cut, there), _LEAST))
     own = (plane[wide] * cut for plane in light)
     return [gathered(x, _spread(x, inner, kernel)) * scale for x in own]
 
