@@ -257,7 +257,7 @@ class PortraitMode:
         person = float(np.median(s[m > 0.5])) if self.focus is not None else 0.0
         own = matting.foreground(image, alpha) if self.foreground else None
         result = lens_look.render_lens(image, alpha, s, person=person, foreground=own, look=options)
-        return np.array([self._largest(m, mode) if self.thin_lens is None else float(np.abs(s).max())]), result
+        return np.array([np.abs(s if options.near else np.maximum(s, 0)).max()]), result
 
     def _filter(
         self, image: np.ndarray, m: np.ndarray, z: np.ndarray | None, mode: str

@@ -160,9 +160,10 @@ def focus_at(q: Array, focus: Focus, m: NDArray[np.floating]) -> float:
 
 
 def signed_radius(q: Array, focus: float, max_radius: float) -> Array:
-    """Signed radius of each pixel: 0 in focus, negative before it; `max_radius` at the far end of q.
+    """Signed radius of each pixel: 0 in focus, negative before it; `max_radius` at the far end of q, and beyond.
 
-    The end is the 1st percentile, the 99th (near) one where hardly anything lies behind the focus.
+    The end is the 1st percentile, the 99th (near) one where hardly anything lies behind the focus. What is near may
+    have up to twice that radius.
 
     >>> signed_radius(np.float32([[0.5, 0.25, 0.0]]), 0.25, 4.0).tolist()
     [[-4.0, 0.0, 4.0]]
@@ -170,4 +171,4 @@ def signed_radius(q: Array, focus: float, max_radius: float) -> Array:
     far, near = np.percentile(q, 1, method="lower"), np.percentile(q, 99, method="higher")
     gap = focus - far if focus - far > 0.05 * (near - far) else near - focus
     c = max_radius / max(float(gap), 1e-6)
-    return np.clip(c * (focus - q), -2 * max_radius, 2 * max_radius).astype(np.float32)
+    return np.clip(c * (focus - q), -2 * max_radius, max_radius).astype(np.float32)

@@ -11,7 +11,7 @@ from dofkit.colour import linear_to_srgb
 from dofkit.metrics import psnr
 from dofkit.scenes import portrait_scene
 from dofkit.scenes.lens import blur_diameter
-from dofkit.thin_lens import UNKNOWN_DISTANCE, WIDEST, ThinLens, focus_at, inverse_distance
+from dofkit.thin_lens import UNKNOWN_DISTANCE, WIDEST, ThinLens, focus_at, inverse_distance, signed_radius
 
 SIZE = (240, 160)
 
@@ -71,6 +71,12 @@ def test_the_portrait_is_that_of_the_lens(scene):
         scores = [psnr(made.result, one) for one in truth]
         assert np.argmax(scores) == k and scores[k] > psnr(scene.image, truth[k]) - 0.1, (n, scores)
         assert made.radii.max() == pytest.approx(np.abs(radii(of(scene, n), scene.depth, m)).max())
+
+
+def test_without_a_lens_nothing_is_blurred_more_than_the_largest_radius(scene):
+    q = inverse_distance(scene.depth)
+    s = signed_radius(q, focus_at(q, None, scene.mask), 3.0)
+    assert s.max() == 3.0 and s.min() >= -6.0
 
 
 @pytest.mark.parametrize(("options", "says"), [
