@@ -26,22 +26,22 @@ from dofkit.colour import linear_to_srgb, srgb_to_linear
 from dofkit.files import PhotoError
 
 Array = NDArray[np.float32]
+Box = tuple[slice, slice]
 
 STEP, MOST = 1.0, 14
 """Layers are so many pixels of radius apart, and at most so many."""
 
-CLIPPED, SURROUND, DARK = 0.95, 0.12, 0.25
-"""A lamp is brighter than this share of white, and what is within this share of the long side around it is on average
-darker than this much light."""
+CLIPPED, SURROUND, DARK, SOFT = 0.95, 0.12, 0.25, 1.0
+"""A lamp is brighter than this share of white, what is within this share of the long side around it is on average
+darker than this much light, and it is raised in full from this radius on."""
 
-_FAR = 1e-3
-"""Weight of what is farther than a layer, where the layer itself is out of reach."""
+_FAR, _WIDE = 3e-2, 1e-3
+"""Weights of what is farther than a layer, and of what is out of the aperture's reach, in the layer's colour."""
+
+_SEEN, _LITTLE = 1e-3, 0.05
+"""A layer that fills less of a pixel than this is not drawn there; one that is found less is continued from afar."""
 
 _LEAST = 1e-6
-
-
-Focus = float | tuple[float, float] | None
-"""Depth in focus; or a point (x, y) of the picture, in pixels, whose depth it is; or the person, None."""
 
 
 @dataclass(frozen=True)
@@ -73,76 +73,17 @@ class LensLook:
             raise PhotoError(f"the aperture has {self.blades} blades: choose 0 for a disc, or 3 to 32")
 
 
-def inverse_distance(z: NDArray[np.floating]) -> Array:
-    """q, from depth as `PortraitMode` has it: 1 / z where z is positive (metres), -z where it is not (the networks').
-
-    >>> inverse_distance(np.float32([[2, 4]])).tolist(), inverse_distance(np.float32([[-0.5, -0.25]])).tolist()
-    ([[0.5, 0.25]], [[0.5, 0.25]])
-    """
-    q = 1 / z if z.min() > 0 else -z
-    return q.astype(np.float32)
-
-
-def focus_at(q: Array, focus: Focus, m: NDArray[np.floating]) -> float:
-    """Give q in focus: of the person's median, of a point (x, y) and its neighbours, or of a depth.
-
-    Parameters
-    ----------
-    q : (H, W), `inverse_distance`.
-    focus : a depth is meant as `PortraitMode` has it, metres or negative inverse distance.
-    m : (H, W) in [0, 1], the person.
-
-    Raises
-    ------
-    PhotoError
-        If the point lies outside the picture, or there is no such depth.
-
-    Examples
-    --------
-    >>> q, m = np.float32([[0.5, 0.25]]), np.float32([[1, 0]])
-    >>> focus_at(q, None, m), focus_at(q, 4.0, m), focus_at(q, -0.25, m)
-    (0.5, 0.25, 0.25)
-    """
-    if focus is None:
-        inside = q[m > 0.5]
-        return float(np.median(inside if inside.size else q))
-    if not isinstance(focus, tuple):
-        if not (np.isfinite(focus) and focus):
-            raise PhotoError(f"the depth in focus is {focus}: choose a depth in the unit of the depth map")
-        return 1 / focus if focus > 0 else -focus
-    x, y = focus
-    if not (0 <= x < q.shape[1] and 0 <= y < q.shape[0]):
-        size = f"{q.shape[1]} x {q.shape[0]} pixels"
-        raise PhotoError(f"the point in focus, {x:g},{y:g}, lies outside the picture of {size}")
-    row, column = int(y), int(x)
-    return float(np.median(q[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]))
-
-
-def signed_radius(q: Array, focus: float, max_radius: float) -> Array:
-    """Signed radius of each pixel: 0 in focus, negative before it; `max_radius` at the far end of q.
-
-    The end is the 1st percentile, the 99th (near) one where hardly anything lies behind the focus.
-
-    >>> signed_radius(np.float32([[0.5, 0.25, 0.0]]), 0.25, 4.0).tolist()
-    [[-4.0, 0.0, 4.0]]
-    """
-    far, near = np.percentile(q, 1, method="lower"), np.percentile(q, 99, method="higher")
-    gap = focus - far if focus - far > 0.05 * (near - far) else near - focus
-    c = max_radius / max(float(gap), 1e-6)
-    return np.clip(c * (focus - q), -2 * max_radius, 2 * max_radius).astype(np.float32)
-
-
 def render_lens(
     image: Array, alpha: Array, s: Array, *, person: float = 0.0, foreground: Array | None = None,
     look: LensLook | None = None,
 ) -> Array:
-    """Compose the layers from far to near.
+    """Compose the layers, here from near to far: what is nearer leaves less of the aperture to what is behind it.
 
     Parameters
     ----------
     image : (H, W, 3) sRGB in [0, 1].
     alpha : (H, W) in [0, 1], the person's matte.
-    s : (H, W) signed radius in pixels, `signed_radius`; what it says inside the person is not used.
+    s : (H, W) signed radius in pixels (`dofkit.thin_lens`); what it says inside the person is not used.
     person : signed radius of the person.
     foreground : (H, W, 3) sRGB, the person's colours where alpha is soft; default the photograph's.
     look : the options; default all.
@@ -152,30 +93,26 @@ def render_lens(
     (H, W, 3) float32 sRGB in [0, 1]; the photograph itself, bit for bit, inside a person in focus.
     """
     look = look or LensLook()
-    light = body = _light(image, look)
-    if foreground is not None:
-        body = _light(np.where(alpha[..., None] == 1, image, foreground), look)
     behind = 1 - alpha
-    around = _filled(s, behind) if look.near else _filled(np.maximum(s, 0), behind)
-    centres = _centres(around)
-    shares = _shares(around, centres)
+    around = _filled(s if look.near else np.maximum(s, 0), behind)
+    light = _light(image, around, look)
+    body = image if foreground is None else np.where(alpha[..., None] == 1, image, foreground)
+    body = _light(body, np.full_like(alpha, person), look)
+    centres, place = _places(around)
     reach = float(np.abs(centres).max())
-    result, farther, drawn = np.zeros_like(light), np.zeros_like(alpha), False
-    nearer = np.ones_like(alpha)  # N of the farthest layer: everything is there or nearer
-    before = np.zeros_like(alpha)  # what of the person is hidden by nearer layers
-    for centre, share in zip(centres[::-1], shares[::-1], strict=True):
-        if not drawn and centre < person:
-            result, drawn = _before(result, body, alpha, person, look), True
-        own = share * behind
-        colour = _colour(light, own + _FAR * farther, centre, reach, look)
-        there = _spread(nearer * behind if drawn else nearer, centre, look)[..., None]
-        result = there * colour + (1 - there) * result
-        before = np.maximum(before, there[..., 0]) if drawn else before
-        nearer, farther = nearer - share, farther + own
-    if not drawn:
-        result = _before(result, body, alpha, person, look)
-    kept = (alpha == 1) & (before == 0) & (abs(person) < 0.5)
-    return np.where(kept[..., None], image, _encoded(result, look))
+    planes = _planes(light)
+    pile = _Pile([np.zeros_like(alpha) for _ in planes], np.ones_like(alpha), look)
+    kept = None
+    for k, centre in enumerate(centres):
+        if kept is None and centre >= person:
+            kept = _add_person(pile, body, alpha, person)
+        nearer = (k + 1 - place).clip(0, 1)  # N; M is what this layer adds to it
+        own = np.minimum(nearer, (place - k + 1).clip(0, 1)) * behind
+        weight = own + _FAR * (1 - nearer) * behind
+        _add_layer(pile, planes, weight, nearer * behind if kept is None else nearer, float(centre), reach)
+    if kept is None:
+        kept = _add_person(pile, body, alpha, person)
+    return np.where(kept[..., None], image, _encoded(cv2.merge(pile.result), look))
 
 
 def aperture(r: float, blades: int = 0) -> Array:
@@ -196,17 +133,23 @@ def aperture(r: float, blades: int = 0) -> Array:
     return (kernel / kernel.sum()).astype(np.float32)
 
 
-def _light(image: Array, look: LensLook) -> Array:
-    """What is blurred: linear light with clipped highlights raised, or the numbers as they are."""
+def _light(image: Array, s: Array, look: LensLook) -> Array:
+    """What is blurred: linear light with clipped highlights raised, or the numbers as they are.
+
+    A highlight in focus, |s| = 0, is left as it was photographed: raised it would only lose its colour.
+    """
     if not look.linear:
         return image
     light = srgb_to_linear(image)
     if look.highlights <= 1:
         return light
-    clipped = ((image.max(2) - CLIPPED) / (1 - CLIPPED)).clip(0, 1) ** 2
+    brightest = cv2.max(cv2.max(image[..., 0], image[..., 1]), image[..., 2])
+    clipped = ((brightest - CLIPPED) / (1 - CLIPPED)).clip(0, 1) ** 2
+    if not clipped.any():
+        return light
     side = 2 * int(SURROUND * max(image.shape)) + 1
-    around = cv2.blur(light.mean(2), (side, side), borderType=cv2.BORDER_REPLICATE)
-    lamp = clipped * (1 - around / DARK).clip(0, 1)
+    around = cv2.blur(cv2.transform(light, np.full((1, 3), 1 / 3)), (side, side), borderType=cv2.BORDER_REPLICATE)
+    lamp = clipped * (1 - around / DARK).clip(0, 1) * np.minimum(np.abs(s) / SOFT, 1)
     return (light * (1 + (look.highlights - 1) * lamp[..., None])).astype(np.float32)
 
 
@@ -229,38 +172,109 @@ def _filled(s: Array, behind: Array) -> Array:
     return (result / np.maximum(known, _LEAST)).astype(np.float32)
 
 
-def _centres(s: Array) -> Array:
-    """Signed radii of the layers, from near to far: equal steps over what there is, one of them 0."""
+def _places(s: Array) -> tuple[Array, Array]:
+    """Signed radii of the layers, near to far in equal steps, one of them 0; and where among them each pixel lies."""
     low, high = min(float(s.min()), 0.0), max(float(s.max()), 0.0)
     step = max(STEP, (high - low) / (MOST - 2))
-    return (step * np.arange(np.floor(low / step), np.ceil(high / step) + 1)).astype(np.float32)
+    first = np.floor(low / step)
+    centres = step * np.arange(first, np.ceil(high / step) + 1)
+    return centres.astype(np.float32), (s / step - first).astype(np.float32)
 
 
-def _shares(s: Array, centres: Array) -> list[Array]:
-    """M of each layer: linear between the two nearest centres, sum 1."""
-    place = np.interp(s, centres, np.arange(len(centres))).astype(np.float32)
-    return [np.maximum(0, 1 - np.abs(place - k)) for k in range(len(centres))]
+@dataclass(frozen=True)
+class _Pile:
+    """The layers so far: their light, three times (H, W), and the share of the aperture that sees past them (H, W)."""
+
+    result: list[Array]
+    left: Array
+    look: LensLook
 
 
-def _colour(light: Array, weight: Array, centre: float, reach: float, look: LensLook) -> Array:
-    """C of a layer: its blurred colours, continued where the aperture finds none of it."""
-    premultiplied = np.concatenate([light * weight[..., None], weight[..., None]], 2)
-    side = 2 * int(np.ceil(2 * reach)) + 1
-    sums = _spread(premultiplied, centre, look) + _FAR * cv2.blur(premultiplied, (side, side))
-    known = sums[..., 3:] > _LEAST
-    return np.where(known, sums[..., :3] / np.maximum(sums[..., 3:], _LEAST), light)
+def _add_layer(pile: _Pile, light: list[Array], weight: Array, cover: Array, centre: float, reach: float) -> None:
+    """Add A C where it is seen; `weight` (H, W) is each pixel's in C, `cover` (H, W) is N."""
+    kernel = _kernel(centre, pile.look)
+    box = _common(_box(cover > 0, len(kernel) // 2), _box(pile.left > _SEEN))
+    if box is None:
+        return
+    there = _spread(cover, box, kernel)
+    seen = there * pile.left[box]
+    pile.left[box] *= 1 - there
+    inner = _box(seen > _SEEN)
+    if inner is None:
+        return
+    seen = seen[inner]
+    rows, columns = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(box, inner, strict=True))
+    for below, colour in zip(pile.result, _colour(light, weight, (rows, columns), kernel, seen, reach), strict=True):
+        below[rows, columns] += seen * colour
 
 
-def _before(result: Array, body: Array, alpha: Array, person: float, look: LensLook) -> Array:
-    """The person over what is behind; bit for bit where the person is sharp and nothing shows through."""
-    there = _spread(alpha, person, look)[..., None]
-    spread = _spread(body * alpha[..., None], person, look)
-    return spread + (1 - there) * result
+def _add_person(pile: _Pile, body: Array, alpha: Array, person: float) -> NDArray[np.bool_]:
+    """Add the person; returns where they stay bit for bit: where they are sharp and nothing shows through or before."""
+    kept = (alpha == 1) & (pile.left > 1 - _SEEN) & (abs(person) < 0.5)
+    kernel = _kernel(person, pile.look)
+    box = _box(alpha > 0, len(kernel) // 2)
+    if box is not None:
+        for below, plane in zip(pile.result, _planes(body), strict=True):
+            below[box] += pile.left[box] * _spread(plane * alpha, box, kernel)
+        pile.left[box] *= 1 - _spread(alpha, box, kernel)
+    return kept
 
 
-def _spread(x: Array, s: float, look: LensLook) -> Array:
-    """X blurred by the aperture at a signed radius; before the focus the aperture is upside down."""
-    kernel = aperture(abs(float(s)), look.blades)
+def _colour(light: list[Array], weight: Array, box: Box, kernel: Array, seen: Array, reach: float) -> list[Array]:
+    """C of a layer in a box: its blurred colours, continued where the aperture finds none of it."""
+    margin = int(np.ceil(2 * reach))
+    wide = _grown(box, margin, weight.shape)
+    inner = _within(box, wide)
+    cut = weight[wide]
+    there = _spread(cut, inner, kernel)
+    lacking = bool(((there < _LITTLE) & (seen > _SEEN)).any())
+
+    def gathered(x: Array, near: Array) -> Array:
+        return near + _WIDE * cv2.blur(x, (2 * margin + 1,) * 2)[inner] if lacking else near
+
+    scale = np.reciprocal(np.maximum(gathered(cut, there), _LEAST))
+    own = (plane[wide] * cut for plane in light)
+    return [gathered(x, _spread(x, inner, kernel)) * scale for x in own]
+
+
+def _kernel(s: float, look: LensLook) -> Array:
+    """The aperture at a signed radius; before the focus it is upside down."""
+    kernel = aperture(abs(s), look.blades)
+    return kernel if s < 0 else kernel[::-1, ::-1]
+
+
+def _spread(x: Array, box: Box, kernel: Array) -> Array:
+    """X (H, W) blurred by a kernel, in a box."""
     if kernel.size == 1:
-        return x
-    return cv2.filter2D(x, -1, kernel if s < 0 else kernel[::-1, ::-1], borderType=cv2.BORDER_REPLICATE)
+        return x[box]
+    wide = _grown(box, len(kernel) // 2, x.shape)
+    blurred = cv2.filter2D(np.ascontiguousarray(x[wide]), -1, kernel, borderType=cv2.BORDER_REPLICATE)
+    return blurred[_within(box, wide)]
+
+
+def _planes(x: Array) -> list[Array]:
+    return [np.ascontiguousarray(x[..., c]) for c in range(x.shape[2])]
+
+
+def _box(where: NDArray[np.bool_], margin: int = 0) -> Box | None:
+    """The smallest box around what is True, and a margin."""
+    x, y, width, height = cv2.boundingRect(where.view(np.uint8))
+    return _grown((slice(y, y + height), slice(x, x + width)), margin, where.shape) if width else None
+
+
+def _grown(box: Box, margin: int, shape: tuple[int, ...]) -> Box:
+    rows, columns = (slice(max(a.start - margin, 0), min(a.stop + margin, n)) for a, n in zip(box, shape, strict=True))
+    return rows, columns
+
+
+def _common(a: Box | None, b: Box | None) -> Box | None:
+    if a is None or b is None:
+        return None
+    rows, columns = (slice(max(p.start, q.start), min(p.stop, q.stop)) for p, q in zip(a, b, strict=True))
+    return (rows, columns) if rows.start < rows.stop and columns.start < columns.stop else None
+
+
+def _within(box: Box, wide: Box) -> Box:
+    """A box as seen from a wider one."""
+    rows, columns = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, wide, strict=True))
+    return rows, columns

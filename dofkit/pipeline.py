@@ -21,16 +21,17 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 
-from dofkit import filtering, layers, lens_look, matting, render
+from dofkit import filtering, layers, lens_look, matting, render, thin_lens
 from dofkit.coarse import Mode
 from dofkit.colour import linear_to_srgb, srgb_to_linear
 from dofkit.depth import Depth, check_depth_guess, estimator
 from dofkit.faces import find_face
-from dofkit.lens_look import Focus, LensLook
+from dofkit.lens_look import LensLook
 from dofkit.maps import check_depth, check_mask
 from dofkit.photo import Photo, PhotoError
 from dofkit.segmentation import Segmentation, check_guess, segmenter
 from dofkit.stages import Memo, Stages
+from dofkit.thin_lens import Focus, ThinLens
 
 Space = Literal["srgb", "linear"]
 Method = Literal["crf", "rnn"]
@@ -94,6 +95,7 @@ class PortraitMode:
     focus : what is sharp by "lens": a depth, or the depth at a point (x, y) in pixels; None is the person.
     lens : the options of "lens"; by default all, but for the blur before the focus where depth is estimated: what the
         networks think is nearer than a person mostly is the ground at the feet.
+    thin_lens : f-number, focal length and distance, from which "lens" takes the radii in the place of `max_radius`.
     depth, crf, guided : False leaves out one part, as Fig. 11(b), (d) and (e) do.
     foreground : True paints soft hair in its own estimated colour; Eq. 4 and 10 keep the photograph's, which has the
         background in it.
@@ -112,6 +114,7 @@ class PortraitMode:
     look: Look = "paper"
     focus: Focus = None
     lens: LensLook | None = None
+    thin_lens: ThinLens | None = None
     depth: bool = True
     crf: bool = True
     guided: bool = True
@@ -129,8 +132,10 @@ class PortraitMode:
         if self.look == "lens" and not (self.method == "crf" and self.space == "srgb" and self.crf and self.guided
                                         and self.depth):
             raise PhotoError("look lens has its own layers, in light: leave out space, method, depth, crf and guided")
-        if self.look == "paper" and (self.focus is not None or self.lens is not None):
+        if self.look == "paper" and (self.focus, self.lens, self.thin_lens) != (None, None, None):
             raise PhotoError("the paper keeps the person in focus: choose look lens for another focus or lens")
+        if self.thin_lens is not None and self.max_radius is not None:
+            raise PhotoError("the f-number decides how wide the blur is: leave out the f-number or the largest radius")
         if self.K not in range(1, 33):
             raise PhotoError(f"the number of layers is {self.K}: choose a whole number from 1 to 32")
         if not (np.isfinite(self.lambda_) and self.lambda_ >= 0):
@@ -219,14 +224,17 @@ class PortraitMode:
     def _through_lens(
         self, image: np.ndarray, m: np.ndarray, alpha: np.ndarray, z: np.ndarray, mode: str, options: LensLook
     ) -> tuple[np.ndarray, np.ndarray]:
-        largest = self._largest(m, mode)
-        q = lens_look.inverse_distance(z)
-        focus = lens_look.focus_at(q, self.focus, m)
-        s = lens_look.signed_radius(q, focus, largest)
+        q = thin_lens.inverse_distance(z)
+        focus = thin_lens.focus_at(q, self.focus, m)
+        if self.thin_lens is None:
+            s = thin_lens.signed_radius(q, focus, self._largest(m, mode))
+        else:
+            unit = self.thin_lens.per_metre(z, m)
+            s = self.thin_lens.radii(unit * q, unit * focus, max(m.shape))
         person = float(np.median(s[m > 0.5])) if self.focus is not None else 0.0
         own = matting.foreground(image, alpha) if self.foreground else None
         result = lens_look.render_lens(image, alpha, s, person=person, foreground=own, look=options)
-        return np.array([largest]), result
+        return np.array([np.abs(s if options.near else np.maximum(s, 0)).max()]), result
 
     def _filter(
         self, image: np.ndarray, m: np.ndarray, z: np.ndarray | None, mode: str

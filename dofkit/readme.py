@@ -33,7 +33,7 @@ TOUR = {
     "07": "what each part is worth, against a lens, with intervals",
     "08": "what 22 people and 30 pictures can show; take the study",
     "09": "what each setting touches; your own photograph, live",
-    "10": "what a lens does that Eq. 10 does not; focus anywhere, lamps, blades",
+    "10": "what a lens does that Eq. 10 does not; focus anywhere, f-numbers, lamps, blades",
 }
 """What one learns, by the notebook's number."""
 

@@ -7,9 +7,10 @@ import pytest
 from dofkit import PhotoError, PortraitMode, cli, write_photo
 from dofkit.ablation import exact, through_lens
 from dofkit.colour import linear_to_srgb, srgb_to_linear
-from dofkit.lens_look import LensLook, aperture, focus_at, inverse_distance, render_lens, signed_radius
+from dofkit.lens_look import LensLook, aperture, render_lens
 from dofkit.metrics import psnr
 from dofkit.scenes import portrait_scene
+from dofkit.thin_lens import focus_at, inverse_distance, signed_radius
 from tests.scatter import scatter
 
 PLAIN = LensLook(highlights=1)
@@ -30,6 +31,17 @@ def test_in_focus_it_is_the_photograph():
     alpha[10:30, 10:20] = 1
     made = render_lens(image, alpha, np.zeros((40, 30), np.float32), look=PLAIN)
     assert np.allclose(made, image, atol=1e-4) and np.array_equal(made[alpha == 1], image[alpha == 1])
+
+
+def test_a_lamp_in_focus_keeps_its_colour():
+    """In focus it is as photographed; out of focus its disc is brighter than the clipped number would make it."""
+    image = np.full((61, 61, 3), 0.05, np.float32)
+    image[28:33, 28:33] = 1, 0.7, 0.2
+    alpha = np.zeros((61, 61), np.float32)
+    sharp, soft, clipped = (render_lens(image, alpha, np.full((61, 61), s, np.float32), look=look)
+                            for s, look in ((0, LensLook()), (6, LensLook()), (6, PLAIN)))
+    assert np.allclose(sharp, image, atol=1e-3)
+    assert soft[30, 30].mean() > 1.2 * clipped[30, 30].mean()
 
 
 @pytest.mark.parametrize("blades", [0, 6])

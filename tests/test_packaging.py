@@ -141,6 +141,8 @@ def test_speeds_in_the_readme_are_the_measured_ones(root):
     by = {time: lens[f"{time}_psnr"] - plain[f"{time}_psnr"] for time in ("day", "night")}
     assert f"it is {by['day']:.1f} dB nearer to a lens by day and {by['night']:.1f} dB at night" in told
     assert f"in {found['lens look 500x300', 'all']['lens_to_paper']:.1f} times the time" in told
+    assert found["lens look 500x300", "all"]["lens_to_paper"] < 2
+    assert found["lens look 4000x3000", "alone"]["peak_mb"] < 3000
     assert f"the paper's ratio is {paper.SECONDS_CRF.value / paper.SECONDS_RNN.value:.1f}" in told
 
 

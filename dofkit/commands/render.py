@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from dofkit.photo import Photo
     from dofkit.pipeline import Portrait
+    from dofkit.thin_lens import ThinLens
 
 HELP = "render a photograph as a portrait"
 MAPS = ("mask", "alpha", "depth", "labels")
@@ -82,6 +83,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="paper: Eq. 4 and 10; lens: layers of light over each other, as through a lens (default: %(default)s)",
     )
     add("--focus", metavar="X,Y", type=point, help="what look lens keeps sharp: a pixel (default: the person)")
+    add("--f-number", metavar="N", type=float,
+        help="aperture of look lens: the lens equation then gives the radii, in the place of --max-radius")
+    add("--focal-length", metavar="MM", type=float, help="of that lens, on film of 36 mm (default: 50)")
+    add("--distance", metavar="M", type=float,
+        help="metres to the person (default: what --depth says in metres, or 2.5 where depth has no unit)")
     add("--blades", metavar="N", type=int, help="sides of the aperture of look lens (default: a disc)")
     add("--foreground", action="store_true", help="estimate the colours of soft hair (not in the paper; slower)")
     for name in MAPS:
@@ -119,6 +125,7 @@ def run(args: argparse.Namespace) -> int:
         look=args.look,
         focus=args.focus,
         lens=None if args.blades is None else LensLook(blades=args.blades),
+        thin_lens=_thin_lens(args),
         foreground=args.foreground,
     )
     started = time.perf_counter()
@@ -235,6 +242,19 @@ def stage_bar(*, shown: bool) -> Iterator[Callable[[str], None] | None]:
             bar.refresh()
 
         yield progress
+
+
+def _thin_lens(args: argparse.Namespace) -> ThinLens | None:
+    from dofkit.files import PhotoError
+    from dofkit.thin_lens import ThinLens
+
+    given = {"focal_length": args.focal_length, "distance": args.distance}
+    given = {name: value for name, value in given.items() if value is not None}
+    if args.f_number is not None:
+        return ThinLens(args.f_number, **given)
+    if given:
+        raise PhotoError("focal length and distance belong to a lens: give its --f-number as well")
+    return None
 
 
 def _maps(args: argparse.Namespace) -> dict[str, Path]:

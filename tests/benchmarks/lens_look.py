@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lens look step by step: distance from the thin lens on test scenes, and seconds, beside two opponents.
+"""The lens look step by step: distance from the thin lens on test scenes, seconds and memory, beside two opponents.
 
 Every step keeps those before it. The opponents have the same mask, depth and radii: a depth-binned guided blur of
-light, and the oracle, which scatters every pixel.
+light, and the oracle, which scatters every pixel. The bounds say what holds the scores down: the photograph's noise
+and JPEG, which what is sharp keeps and the true lens's picture has not, and the matte.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,13 @@ from dofkit import matting, portrait_scene, render
 from dofkit.ablation import exact, through_lens
 from dofkit.colour import linear_to_srgb, srgb_to_linear
 from dofkit.layers import split_layers
-from dofkit.lens_look import LensLook, focus_at, inverse_distance, render_lens, signed_radius
+from dofkit.lens_look import LensLook, render_lens
 from dofkit.metrics import psnr, ssim
 from dofkit.pipeline import PortraitMode
-from tests.benchmarks.renderer import subject
-from tests.benchmarks.timing import alternate
+from dofkit.scenes.scene import Scene
+from dofkit.thin_lens import focus_at, inverse_distance, signed_radius
+from tests.benchmarks.renderer import TWELVE_MEGAPIXELS, subject
+from tests.benchmarks.timing import alternate, in_a_process
 from tests.scatter import scatter
 
 DAY, NIGHT, SIZE, BINS = 20, 10, (360, 240), 8
@@ -36,13 +40,13 @@ def run() -> list[dict[str, Any]]:
             continue
         left[scene.night] -= 1
         truth, time = through_lens(scene), "night" if scene.night else "day"
-        for name, result in steps(exact(scene)).items():
+        for name, result in {**steps(exact(scene)), **bounds(scene, truth)}.items():
             for measure in (psnr, ssim):
                 scores.setdefault(name, {}).setdefault(f"{time}_{measure.__name__}", []).append(measure(result, truth))
     what = f"lens look {SIZE[0]}x{SIZE[1]}"
     rows = [{"what": what, "stage": name, **{key: float(np.mean(values)) for key, values in each.items()}}
             for name, each in scores.items()]
-    return [*rows, _seconds()]
+    return [*rows, _seconds(), _memory()]
 
 
 def steps(given: Any) -> dict[str, np.ndarray]:
@@ -71,6 +75,28 @@ def steps(given: Any) -> dict[str, np.ndarray]:
         "opponent: binned blur of light": linear_to_srgb(binned.clip(0, 1)),
         "opponent: scattering": linear_to_srgb(scattered.clip(0, 1)),
     }
+
+
+def bounds(scene: Scene, truth: np.ndarray) -> dict[str, np.ndarray]:
+    """What the renderers would reach without noise, by the true matte, or with noise alone."""
+    given, clean = exact(scene), linear_to_srgb(scene.radiance.clip(0, 1))
+    q = inverse_distance(given.depth)
+    s = signed_radius(q, focus_at(q, None, given.mask), render.WHOLE_BODY_RADIUS * max(SIZE))
+    alpha = matting.matte(given.image, given.mask)
+    sharp = (alpha == 1) | (np.abs(s) < 0.5)
+    noiseless = steps(replace(given, image=clean))
+    return {
+        "bound: paper without noise": noiseless["paper"],
+        "bound: look lens without noise": noiseless["+ highlights (look lens)"],
+        "bound: look lens by the true matte": render_lens(given.image, scene.alpha, s),
+        "bound: photograph where sharp, else the lens": np.where(sharp[..., None], given.image, truth),
+    }
+
+
+def _memory() -> dict[str, Any]:
+    height, width = TWELVE_MEGAPIXELS
+    measured = in_a_process("tests.benchmarks.renderer", str(height), str(width), "lens")
+    return {"what": f"lens look {height}x{width}", "stage": "alone", **measured}
 
 
 def _seconds() -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from dofkit import matting, pipeline, render
 from dofkit.graphcut import alpha_expansion, energy
 from dofkit.layers import Layers, split_layers
-from dofkit.pipeline import PortraitMode
+from dofkit.pipeline import Look, PortraitMode
 from dofkit.scenes import portrait_scene
 from tests.benchmarks.timing import alternate, in_a_process
 from tests.port import blur_everything, whole_grid_expansion, whole_picture_matte
@@ -79,13 +79,13 @@ def _memory() -> list[dict[str, Any]]:
     return [row | {"per_pixel_to_1024x768": row["kit_us_per_pixel"] / base} for row in rows]
 
 
-def measure(height: str, width: str) -> dict[str, Any]:
+def measure(height: str, width: str, look: Look = "paper") -> dict[str, Any]:
     """One picture in a process of its own; large ones are enlarged from a scene of 1024 x 768."""
     shape = int(height), int(width)
     image, m, z = subject(min(shape, SIZES["1024x768"]))
     if image.shape[:2] != shape:
         image, m, z = (cv2.resize(a, shape[::-1], interpolation=cv2.INTER_LINEAR) for a in (image, m, z))
     started = time.process_time()
-    PortraitMode()(image, m, z)
+    PortraitMode(look=look)(image, m, z)
     spent = time.process_time() - started
     return {"kit_cpu_s": spent, "kit_us_per_pixel": 1e6 * spent / (shape[0] * shape[1])}
