@@ -14,6 +14,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 Disc = Literal["area", "printed"]
 
@@ -48,6 +49,24 @@ def disc_kernel(r: float, disc: Disc = "area") -> np.ndarray:
         edge = np.append(p - 0.5, p[-1] + 0.5)
         w = np.diff(np.diff(_area_from_centre(edge[:, None], edge[None], r), axis=0), axis=1)
     return (w / w.sum()).astype(np.float32)
+
+
+def aperture(r: float, blades: int = 0) -> NDArray[np.float32]:
+    """The kernel of an aperture at a radius: `disc_kernel`, or a polygon of the same area, sum 1.
+
+    >>> aperture(3.0, 6).shape, round(float(aperture(3.0, 6).sum()), 5)
+    ((9, 9), 1.0)
+    """
+    if blades < 3 or r < 0.75:
+        return disc_kernel(r)
+    fine, side = 8, int(np.ceil(1.2 * r))
+    n = 2 * side + 1
+    angles = 2 * np.pi * np.arange(blades) / blades - np.pi / 2
+    outer = r * np.sqrt(2 * np.pi / (blades * np.sin(2 * np.pi / blades)))
+    corners = np.stack([np.cos(angles), np.sin(angles)], 1) * outer * fine + (n * fine - 1) / 2
+    drawn = cv2.fillPoly(np.zeros((n * fine, n * fine), np.float32), [np.rint(corners).astype(np.int32)], 1.0)
+    kernel = cv2.resize(drawn, (n, n), interpolation=cv2.INTER_AREA)
+    return (kernel / kernel.sum()).astype(np.float32)
 
 
 def _area_from_centre(x: np.ndarray, y: np.ndarray, r: float) -> np.ndarray:

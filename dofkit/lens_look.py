@@ -16,12 +16,13 @@ Each difference from Eq. 10 is an option of `LensLook`, so that its worth can be
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dofkit.blur import disc_kernel
+from dofkit.blur import aperture
 from dofkit.colour import linear_to_srgb, srgb_to_linear
 from dofkit.files import PhotoError
 
@@ -41,7 +42,14 @@ _FAR, _WIDE = 3e-2, 1e-3
 _SEEN, _LITTLE = 1e-3, 0.05
 """A layer that fills less of a pixel than this is not drawn there; one that is found less is continued from afar."""
 
-_LEAST = 1e-6
+_LEAST, _SHARP = 1e-6, 0.5
+"""Sums below the first are nothing; a person whose blur has a smaller radius than the second is in focus."""
+
+OUTLINE = 0.006
+"""By this share of the long side an estimated mask may miss the person's outline; 0.003 still leaves traces of it."""
+
+_HIDDEN, _HIDDEN_SIDE = 1e-3, 256
+"""Weight of what is continued behind a soft person beside what is seen, and the long side at which it is found."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,8 @@ class LensLook:
     highlights : how many times brighter than white a clipped lamp is taken to be; 1 leaves it clipped.
     near : blur what lies before the focus, over what lies behind it.
     blades : sides of the aperture; 0 is a disc.
+    outline : by which share of the long side the mask may miss the person's outline. Behind a person out of focus
+        nothing so near to the mask is looked at, lest a sharp seam of them stays.
 
     Raises
     ------
@@ -65,12 +75,27 @@ class LensLook:
     highlights: float = 4.0
     near: bool = True
     blades: int = 0
+    outline: float = 0.0
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.highlights) and self.highlights >= 1):
             raise PhotoError(f"the strength of highlights is {self.highlights}: choose 1 or more")
         if self.blades not in (0, *range(3, 33)):
             raise PhotoError(f"the aperture has {self.blades} blades: choose 0 for a disc, or 3 to 32")
+        if not 0 <= self.outline <= 0.1:
+            raise PhotoError(f"the mask may miss the outline by {self.outline} of the long side: choose 0 to 0.1")
+
+
+def suited(*, mask_given: bool, depth_given: bool, **options: Any) -> LensLook:
+    """A `LensLook` that relies on what was given and is careful with what was estimated.
+
+    The blur before the focus is off where depth is estimated, since what the networks think is nearer than a person
+    mostly is the ground at the feet.
+
+    >>> suited(mask_given=False, depth_given=True, blades=6)
+    LensLook(linear=True, highlights=4.0, near=True, blades=6, outline=0.006)
+    """
+    return LensLook(near=depth_given, outline=0.0 if mask_given else OUTLINE, **options)
 
 
 def render_lens(
@@ -100,37 +125,21 @@ def render_lens(
     body = _light(body, np.full_like(alpha, person), look)
     centres, place = _places(around)
     reach = float(np.abs(centres).max())
-    planes = _planes(light)
+    planes, trust = _planes(light), behind
+    if abs(person) >= _SHARP:
+        planes, trust = _without_person(planes, alpha, look.outline)
     pile = _Pile([np.zeros_like(alpha) for _ in planes], np.ones_like(alpha), look)
     kept = None
     for k, centre in enumerate(centres):
         if kept is None and centre >= person:
             kept = _add_person(pile, body, alpha, person)
         nearer = (k + 1 - place).clip(0, 1)  # N; M is what this layer adds to it
-        own = np.minimum(nearer, (place - k + 1).clip(0, 1)) * behind
-        weight = own + _FAR * (1 - nearer) * behind
+        own = np.minimum(nearer, (place - k + 1).clip(0, 1)) * trust
+        weight = own + _FAR * (1 - nearer) * trust
         _add_layer(pile, planes, weight, nearer * behind if kept is None else nearer, float(centre), reach)
     if kept is None:
         kept = _add_person(pile, body, alpha, person)
     return np.where(kept[..., None], image, _encoded(cv2.merge(pile.result), look))
-
-
-def aperture(r: float, blades: int = 0) -> Array:
-    """The kernel of an aperture at a radius: `disc_kernel`, or a polygon of the same area, sum 1.
-
-    >>> aperture(3.0, 6).shape, round(float(aperture(3.0, 6).sum()), 5)
-    ((9, 9), 1.0)
-    """
-    if blades < 3 or r < 0.75:
-        return disc_kernel(r)
-    fine, side = 8, int(np.ceil(1.2 * r))
-    n = 2 * side + 1
-    angles = 2 * np.pi * np.arange(blades) / blades - np.pi / 2
-    outer = r * np.sqrt(2 * np.pi / (blades * np.sin(2 * np.pi / blades)))
-    corners = np.stack([np.cos(angles), np.sin(angles)], 1) * outer * fine + (n * fine - 1) / 2
-    drawn = cv2.fillPoly(np.zeros((n * fine, n * fine), np.float32), [np.rint(corners).astype(np.int32)], 1.0)
-    kernel = cv2.resize(drawn, (n, n), interpolation=cv2.INTER_AREA)
-    return (kernel / kernel.sum()).astype(np.float32)
 
 
 def _light(image: Array, s: Array, look: LensLook) -> Array:
@@ -172,6 +181,22 @@ def _filled(s: Array, behind: Array) -> Array:
     return (result / np.maximum(known, _LEAST)).astype(np.float32)
 
 
+def _without_person(light: list[Array], alpha: Array, outline: float) -> tuple[list[Array], Array]:
+    """The light with the person and their outline painted over from beside, and how far to trust each pixel."""
+    n = 2 * round(outline * max(alpha.shape)) + 1
+    body = cv2.dilate((alpha > 0.5).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (n, n)))
+    beside = 1 - body.astype(np.float32)
+    reduction = min(1.0, _HIDDEN_SIDE / max(alpha.shape))
+    size = [max(1, round(side * reduction)) for side in alpha.shape[::-1]]
+    known = cv2.resize(beside, size, interpolation=cv2.INTER_AREA)
+    result = []
+    for plane in light:
+        small = cv2.resize(plane * beside, size, interpolation=cv2.INTER_AREA) / np.maximum(known, _LEAST)
+        hidden = cv2.resize(_filled(small, known), alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        result.append(np.where(body == 0, plane, hidden))
+    return result, np.maximum(beside, _HIDDEN)
+
+
 def _places(s: Array) -> tuple[Array, Array]:
     """Signed radii of the layers, near to far in equal steps, one of them 0; and where among them each pixel lies."""
     low, high = min(float(s.min()), 0.0), max(float(s.max()), 0.0)
@@ -210,7 +235,7 @@ def _add_layer(pile: _Pile, light: list[Array], weight: Array, cover: Array, cen
 
 def _add_person(pile: _Pile, body: Array, alpha: Array, person: float) -> NDArray[np.bool_]:
     """Add the person; returns where they stay bit for bit: where they are sharp and nothing shows through or before."""
-    kept = (alpha == 1) & (pile.left > 1 - _SEEN) & (abs(person) < 0.5)
+    kept = (alpha == 1) & (pile.left > 1 - _SEEN) & (abs(person) < _SHARP)
     kernel = _kernel(person, pile.look)
     box = _box(alpha > 0, len(kernel) // 2)
     if box is not None:

@@ -93,8 +93,7 @@ class PortraitMode:
     space : "srgb" blurs the encoded values, as the authors' pictures show; "linear" blurs light, as a lens does.
     look : "paper" is Eq. 4 and 10; "lens" lays light in layers over each other (`dofkit.lens_look`), in selfies too.
     focus : what is sharp by "lens": a depth, or the depth at a point (x, y) in pixels; None is the person.
-    lens : the options of "lens"; by default all, but for the blur before the focus where depth is estimated: what the
-        networks think is nearer than a person mostly is the ground at the feet.
+    lens : the options of "lens"; by default those of `lens_look.suited`, careful with what is estimated.
     thin_lens : f-number, focal length and distance, from which "lens" takes the radii in the place of `max_radius`.
     depth, crf, guided : False leaves out one part, as Fig. 11(b), (d) and (e) do.
     foreground : True paints soft hair in its own estimated colour; Eq. 4 and 10 keep the photograph's, which has the
@@ -188,7 +187,7 @@ class PortraitMode:
         else:
             alpha = run("matte", matting.matte, image, m)
             if self.look == "lens" and z is not None:
-                options = self.lens or LensLook(near=depth is not None)
+                options = self.lens or lens_look.suited(mask_given=mask is not None, depth_given=depth is not None)
                 radii, result = run("blur", PortraitMode._through_lens, self, image, m, alpha, z, mode, options)
             else:
                 split = run("layers", _split, z, self.K, self.lambda_, self.crf, self.layer_side) if layered else None

@@ -6,8 +6,9 @@ import pytest
 
 from dofkit import PhotoError, PortraitMode, cli, write_photo
 from dofkit.ablation import exact, through_lens
+from dofkit.blur import aperture
 from dofkit.colour import linear_to_srgb, srgb_to_linear
-from dofkit.lens_look import LensLook, aperture, render_lens
+from dofkit.lens_look import LensLook, render_lens, suited
 from dofkit.metrics import psnr
 from dofkit.scenes import portrait_scene
 from dofkit.thin_lens import focus_at, inverse_distance, signed_radius
@@ -152,7 +153,8 @@ def test_options_that_do_not_go_together(options, says):
         PortraitMode(**options)
 
 
-@pytest.mark.parametrize("options", [{"highlights": 0.5}, {"highlights": float("nan")}, {"blades": 2}, {"blades": -1}])
+@pytest.mark.parametrize("options", [{"highlights": 0.5}, {"highlights": float("nan")}, {"blades": 2}, {"blades": -1},
+                                     {"outline": -0.01}, {"outline": float("nan")}])
 def test_lenses_that_do_not_exist(options):
     with pytest.raises(PhotoError):
         LensLook(**options)
@@ -165,3 +167,28 @@ def test_the_command_line_has_the_look(scene, tmp_path, capsys):
     assert '"look": "lens"' in capsys.readouterr().out
     assert cli.main([*command, "-o", str(tmp_path / "no.png"), "--focus", "999,30"]) == 2
     assert "outside the picture" in capsys.readouterr().err and not (tmp_path / "no.png").exists()
+
+
+def test_behind_a_soft_person_nothing_of_their_outline_stays_where_a_mask_misses_it():
+    height, width = 120, 90
+    image = np.full((height, width, 3), 0.8, np.float32)
+    person = np.zeros((height, width), bool)
+    person[20:110, 30:60] = True
+    image[person] = 0.1
+    mask = np.zeros((height, width), np.float32)
+    mask[22:108, 32:58] = 1  # two pixels too tight
+    s = np.where(person, -6, 0).astype(np.float32)
+    s[mask == 0] = 0  # and so is the depth
+    seam = {outline: render_lens(image, mask, s, person=-6.0, look=LensLook(highlights=1, outline=outline))
+            for outline in (0.0, 0.02)}
+    beside = slice(45, 75), slice(28, 32)  # the rim of the person that the mask has missed
+    column = {outline: result[45:75].mean((0, 2)) for outline, result in seam.items()}
+    steps = {outline: float(np.abs(np.diff(values[24:36])).max()) for outline, values in column.items()}
+    assert steps[0.02] < 0.15 < steps[0.0]
+    assert seam[0.02][beside].mean() > seam[0.0][beside].mean() + 0.1
+
+
+def test_what_is_estimated_is_not_relied_on():
+    careful, given = (suited(mask_given=on, depth_given=on) for on in (False, True))
+    assert (careful.near, careful.outline > 0) == (False, True)
+    assert given == LensLook()

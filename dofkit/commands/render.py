@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
+    from dofkit.lens_look import LensLook
     from dofkit.photo import Photo
     from dofkit.pipeline import Portrait
     from dofkit.thin_lens import ThinLens
@@ -108,7 +109,6 @@ def point(text: str) -> tuple[float, float]:
 
 def run(args: argparse.Namespace) -> int:
     """Read, render, write; returns the exit code."""
-    from dofkit.lens_look import LensLook
     from dofkit.maps import read_map
     from dofkit.photo import read_photo
     from dofkit.pipeline import PortraitMode
@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
         space=args.space,
         look=args.look,
         focus=args.focus,
-        lens=None if args.blades is None else LensLook(blades=args.blades),
+        lens=_lens_look(args),
         thin_lens=_thin_lens(args),
         foreground=args.foreground,
     )
@@ -242,6 +242,13 @@ def stage_bar(*, shown: bool) -> Iterator[Callable[[str], None] | None]:
             bar.refresh()
 
         yield progress
+
+
+def _lens_look(args: argparse.Namespace) -> LensLook | None:
+    from dofkit.lens_look import suited
+
+    given = {"mask_given": args.mask is not None, "depth_given": args.depth is not None}
+    return None if args.blades is None else suited(**given, blades=args.blades)
 
 
 def _thin_lens(args: argparse.Namespace) -> ThinLens | None:
