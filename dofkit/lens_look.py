@@ -124,7 +124,7 @@ def render_lens(
     body = image if foreground is None else np.where(alpha[..., None] == 1, image, foreground)
     body = _light(body, np.full_like(alpha, person), look)
     centres, place = _places(around)
-    reach = float(np.abs(centres).max())
+    reach = max(float(np.abs(centres).max()), abs(person))
     planes, trust = _planes(light), behind
     if abs(person) >= _SHARP:
         planes, trust = _without_person(planes, alpha, look.outline)
@@ -257,9 +257,10 @@ def _colour(light: list[Array], weight: Array, box: Box, kernel: Array, seen: Ar
     def gathered(x: Array, near: Array) -> Array:
         return near + _WIDE * cv2.blur(x, (2 * margin + 1,) * 2)[inner] if lacking else near
 
-    scale = np.reciprocal(np.maximum(gathered(cut, there), _LEAST))
+    sums = gathered(cut, there)
     own = (plane[wide] * cut for plane in light)
-    return [gathered(x, _spread(x, inner, kernel)) * scale for x in own]
+    colours = [gathered(x, _spread(x, inner, kernel)) / np.maximum(sums, _LEAST) for x in own]
+    return [np.where(sums > _LEAST, c, plane[box]) for c, plane in zip(colours, light, strict=True)]
 
 
 def _kernel(s: float, look: LensLook) -> Array:

@@ -101,6 +101,16 @@ def test_nearer_to_the_lens_than_the_paper_by_day():
     assert np.mean(gains) > 1.5, gains
 
 
+@pytest.mark.parametrize("s", [0, 3])
+def test_behind_a_soft_person_the_background_goes_on(s):
+    image, alpha = np.full((80, 80, 3), 0.9, np.float32), np.zeros((80, 80), np.float32)
+    alpha[20:, 25:55] = 1
+    image[alpha == 1] = 0.5
+    made = render_lens(image, alpha, np.full((80, 80), s, np.float32), person=-8, look=PLAIN)
+    assert made.min() > 0.499 and made.max() < 0.901
+    assert made[60, 22].mean() < 0.88 and made[60, 28].mean() > 0.55  # soft on both sides of the edge
+
+
 def test_a_focus_behind_makes_the_person_soft(scene):
     m = scene.mask.astype(np.float32)
     far = np.unravel_index(np.where(scene.mask, 0, scene.depth).argmax(), m.shape)
