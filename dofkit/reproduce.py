@@ -36,6 +36,8 @@ TIME_LIMIT = 1800.0
 """Seconds that one notebook may take in all."""
 START_LIMIT = 120
 """Seconds that a kernel may take to start; the first one on a slow disk takes long."""
+ROUNDING = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+"""Instructions that most processors have: with wider ones the short trainings of notebooks 02 and 03 end elsewhere."""
 FOLDERS = ("DOFKIT_FIGURES", "DOFKIT_DATA", "DOFKIT_CACHE")
 
 
@@ -233,18 +235,21 @@ def update(runs: Sequence[Run]) -> list[Path]:
 
 @contextlib.contextmanager
 def kernel_environment() -> Iterator[None]:
-    """The environment as kernels need it: absolute folders, as a notebook runs in its own; no MPLBACKEND.
+    """The environment as kernels need it: absolute folders, as a notebook runs in its own; no MPLBACKEND; `ROUNDING`.
 
     A kernel shows figures in the page unless that variable names another back end.
     """
-    before = {name: os.environ[name] for name in (*FOLDERS, "MPLBACKEND") if os.environ.get(name)}
+    before = dict(os.environ)
     try:
-        os.environ.update(
-            {name: str(Path(before[name]).expanduser().absolute()) for name in FOLDERS if name in before}
-        )
+        for name in FOLDERS:
+            if before.get(name):
+                os.environ[name] = str(Path(before[name]).expanduser().absolute())
+        for name, value in ROUNDING.items():
+            os.environ.setdefault(name, value)
         os.environ.pop("MPLBACKEND", None)
         yield
     finally:
+        os.environ.clear()
         os.environ.update(before)
 
 

@@ -7,10 +7,9 @@
     material.py     build one, of test scenes or of one's own photographs
     answers.py      the CSV of answers: two subjects at once, a kill at any moment, nothing lost or doubled
     session.py      one subject: the order, the next picture, no feedback; subjects that are simulated
-    page.py         the page on which it is taken, in JupyterLab or Voila
     report.py       the statistics and the figure of a CSV
 
-Notebook 08 shows all of them; `dofkit study` is the command.
+`dofkit.widgets.study` is the page on which it is taken, `dofkit study` the command; notebook 08 shows all of them.
 """
 
 from dofkit.study.folder import KINDS, Study, StudyError, read_key, read_study

@@ -34,7 +34,7 @@ from dofkit.scenes import Scene, portrait_scene
 from dofkit.scenes.sensor import expose
 from dofkit.study.folder import FORMAT, KINDS, Study, StudyError, read_study
 
-PAGE = "from dofkit.study.page import take_study\n\ntake_study()"
+PAGE = "from dofkit.widgets.study import take_study\n\ntake_study()"
 MOST = 100
 """Pictures of each kind, at most."""
 

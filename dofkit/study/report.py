@@ -8,6 +8,7 @@ never narrower than the first.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ class Report:
     simulated: bool = False
 
 
+@functools.cache
 def paper_report() -> Report:
     """The paper's study, from its reported counts alone: "lens" is SLR.
 

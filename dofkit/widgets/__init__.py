@@ -3,6 +3,7 @@
 
     sliders.explore         one function, a slider for each of its arguments
     photo.explore_photo     a photograph and every setting of the pipeline
+    study.take_study        the user study, to be taken
 
 Built on `ipywidgets.Image` and `observe`, which is several times faster from key to picture than a re-drawn plot,
 works in Voila, and does nothing at all where no browser is looking. Every control has a label, can be reached with Tab

@@ -120,7 +120,7 @@ class PhotoExplorer(ipywidgets.VBox):
             notes.append("greyed out: what belongs to the paper's look of a whole body")
         seconds = time.perf_counter() - self.live.started
         told = [f"computed anew: {', '.join(computed) or 'nothing'} ({seconds:.2f} s)", *map(html.escape, notes)]
-        return "<br>".join(told)
+        return f'<div style="line-height: 1.4">{"<br>".join(told)}</div>'
 
     def _open(self, source: Source) -> None:
         """Take another photograph, with the kit's own aperture for it; keep the old one if that fails."""
@@ -143,7 +143,6 @@ class PhotoExplorer(ipywidgets.VBox):
     def _uploaded(self, change: Any) -> None:
         for file in change["new"]:
             self._take(file["name"], partial(read_upload, file["name"], bytes(file["content"])))
-        self.source["upload"].value = ()  # so that the same file can be chosen once more
 
     def _take(self, name: str, read: Callable[[], Photo]) -> None:
         """Read a photograph, show it, and only then put it among those to choose from."""

@@ -13,7 +13,7 @@ import base64
 import html
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import ipywidgets
@@ -48,7 +48,8 @@ class StudyPage(ipywidgets.VBox):
         self.start = ipywidgets.Button(description="begin, or go on", button_style="primary")
         self.real = ipywidgets.Button(description=wording.real, tooltip=wording.question, layout=wide)
         self.computer = ipywidgets.Button(description=wording.computer, tooltip=wording.question, layout=wide)
-        self.picture, self.progress, self.said = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
+        self.picture, self.said = ipywidgets.HTML(), ipywidgets.HTML()
+        self.progress = ipywidgets.HTML(layout=ipywidgets.Layout(align_self="center", margin="0 0 0 1em"))
         self.start.on_click(self._guarded(lambda: self.begin(self.name.value)))
         self.real.on_click(self._guarded(lambda: self._answer("real")))
         self.computer.on_click(self._guarded(lambda: self._answer("computer")))
@@ -147,14 +148,17 @@ def _farewell(session: Session) -> str:
     except StudyError as error:
         return f"{thanks}<p>Your result needs the key: {html.escape(str(error))}.</p>"
     wording = session.study.wording
-    head = ("<th>picture</th>" + f'<th>you said "{html.escape(wording.real)}"</th>' + "<th>95 % interval</th>"
-            + "<th>the paper's 22 subjects, other pictures</th><th>95 % interval</th>")
-    rows = []
+    said = f'you said "{html.escape(wording.real)}"'
+    rows = [("picture", said, "95 % interval", "the paper's 22 subjects, other pictures", "95 % interval")]
     for kind in KINDS:
         votes = [answer == "real" for picture, answer in session.said.items() if key[picture] == kind]
         if votes:
             own, theirs = share(sum(votes), len(votes)), paper_report().shares[kind].independent
-            cells = (LABELS[kind], f"{sum(votes)} of {len(votes)}", f"{100 * own.low:.0f} to {100 * own.high:.0f} %",
-                     f"{100 * theirs.value:.1f} %", f"{100 * theirs.low:.0f} to {100 * theirs.high:.0f} %")
-            rows.append("<tr>" + "".join(f'<td style="padding:0 1em">{cell}</td>' for cell in cells) + "</tr>")
-    return f"{thanks}<table><tr>{head}</tr>{''.join(rows)}</table>"
+            ends = (f"{100 * one.low:.0f} to {100 * one.high:.0f} %" for one in (own, theirs))
+            rows.append((LABELS[kind], f"{sum(votes)} of {len(votes)}", next(ends), f"{100 * theirs.value:.1f} %", next(ends)))
+    return f"{thanks}<table>{''.join(map(_row, rows))}</table>"
+
+
+def _row(cells: Sequence[str]) -> str:
+    """A row of an HTML table."""
+    return "<tr>" + "".join(f'<td style="padding:0.2em 1em; text-align:left">{cell}</td>' for cell in cells) + "</tr>"
