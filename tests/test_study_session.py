@@ -14,12 +14,13 @@ from PIL import Image
 
 from dofkit import cli, paper
 from dofkit.figures import encode_png
-from dofkit.study import KINDS, StudyError, material, page, read_key, read_study
+from dofkit.study import KINDS, StudyError, material, read_key, read_study
 from dofkit.study.answers import HEADER, Answer, AnswersError, keep_answer, read_answers
 from dofkit.study.crossed import Variation, crossed_difference
 from dofkit.study.report import draw_report, paper_report, read_report, report_json, report_lines, title_of
 from dofkit.study.session import Session, order_of, simulate_subjects
 from dofkit.study.statistics import difference, p_value, share
+from dofkit.widgets import study as page
 from dofkit.widgets.study import take_study
 
 SHARES = {"lens": 0.8, "ours": 0.7, "no depth": 0.1}

@@ -154,8 +154,9 @@ def _farewell(session: Session) -> str:
         votes = [answer == "real" for picture, answer in session.said.items() if key[picture] == kind]
         if votes:
             own, theirs = share(sum(votes), len(votes)), paper_report().shares[kind].independent
-            ends = (f"{100 * one.low:.0f} to {100 * one.high:.0f} %" for one in (own, theirs))
-            rows.append((LABELS[kind], f"{sum(votes)} of {len(votes)}", next(ends), f"{100 * theirs.value:.1f} %", next(ends)))
+            ends = [f"{100 * one.low:.0f} to {100 * one.high:.0f} %" for one in (own, theirs)]
+            said = f"{sum(votes)} of {len(votes)}"
+            rows.append((LABELS[kind], said, ends[0], f"{100 * theirs.value:.1f} %", ends[1]))
     return f"{thanks}<table>{''.join(map(_row, rows))}</table>"
 
 
