@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, or go on where an interrupted run of the same options stopped; returns the exit code."""
-    from dofkit.engines import TrainingError, fabric, local
+    from dofkit.engines import TrainingError, check_devices, fabric, local
     from dofkit.recipes.making import make_segmentation
     from dofkit.recipes.making_depth import make_depth
     from dofkit.recipes.making_filter import make_filter
@@ -56,6 +56,12 @@ def run(args: argparse.Namespace) -> int:
         raise TrainingError("only the RNN filter learns from pairs: leave out --pairs")
     if not 0 <= args.seed < 2**63:
         raise TrainingError(f"the seed is {args.seed}: choose a whole number from 0 to {2**63 - 1}")
+    if args.target == "rnn" and args.vgg16:
+        raise TrainingError("the filters' guidance starts from nothing: leave out the VGG-16 weights")
+    if args.devices != 1:
+        check_devices(args.devices)
+    if args.target == "rnn" and not args.pairs:
+        args.pairs = _own_pairs(args)  # before the other processes start, which then find them made
     engine = local(precision="auto") if args.devices == 1 else fabric(args.devices, precision="auto")
     show = stages(shown=engine.main)
     if args.target == "depth":
@@ -64,9 +70,7 @@ def run(args: argparse.Namespace) -> int:
         report = make_depth(args.profile, args.out, engine=engine, stage=show, root=args.data_root,
                             seed=args.seed).get("test")
     elif args.target == "rnn":
-        if args.vgg16:
-            raise TrainingError("the filters' guidance starts from nothing: leave out the VGG-16 weights")
-        report = make_filter(args.profile, args.out, args.pairs or _own_pairs(args), engine=engine, stage=show,
+        report = make_filter(args.profile, args.out, args.pairs, engine=engine, stage=show,
                              seed=args.seed).get("test")
     elif args.target == "table1":
         report = make_table1(args.profile, args.out, engine=engine, stage=show, root=args.data_root)["iou"]
