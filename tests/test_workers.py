@@ -55,8 +55,8 @@ class Dask:
     def __init__(self, base: Path, workers: int) -> None:
         self.place = base / "scheduler.json"
         self.environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
-        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-jupyter",
-                                     "--scheduler-file", str(self.place))
+        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+                                     "--no-jupyter", "--scheduler-file", str(self.place))
         deadline = time.monotonic() + 60
         while not (self.place.exists() and self.place.read_text().strip()) and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 HELP = "train a network"
 
+NO_VGG16 = {
+    "depth": "the depth networks begin as the segmentation's: leave out the VGG-16 weights",
+    "rnn": "the filters' guidance starts from nothing: leave out the VGG-16 weights",
+}
+"""Why a training takes no VGG-16 weights."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `dofkit train`."""
@@ -39,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="of parameters and batches (default: %(default)s)")
     add("--devices", metavar="N", type=int, default=1, help="processes that share each batch (default: %(default)s)")
     add("--pairs", metavar="DIR", type=Path, help="pairs by `dofkit pairs`, for rnn (default: made in OUT/pairs)")
+    add("--segmentation", metavar="DIR", type=Path,
+        help="folder of a segmentation training that depth begins as (default: the weights that come with the kit)")
     add("--vgg16", metavar="FILE", type=Path, help="torchvision's VGG-16 weights to start from (profile paper)")
 
 
@@ -50,14 +58,16 @@ def run(args: argparse.Namespace) -> int:
     from dofkit.recipes.making_filter import make_filter
     from dofkit.recipes.table1 import make_table1
 
-    if args.target == "table1" and (args.profile == "paper" or args.devices != 1 or args.vgg16 or args.seed):
-        raise TrainingError("table1 has the profiles quick and full, its own seeds, and runs on one device")
+    if args.target == "table1" and (args.devices != 1 or args.seed):
+        raise TrainingError("table1 has its own seeds, and runs on one device")
+    if args.vgg16 and args.target in NO_VGG16:
+        raise TrainingError(NO_VGG16[args.target])
+    if args.segmentation and args.target != "depth":
+        raise TrainingError("only the depth networks begin as the segmentation's: leave out --segmentation")
     if args.target != "rnn" and args.pairs:
         raise TrainingError("only the RNN filter learns from pairs: leave out --pairs")
     if not 0 <= args.seed < 2**63:
         raise TrainingError(f"the seed is {args.seed}: choose a whole number from 0 to {2**63 - 1}")
-    if args.target == "rnn" and args.vgg16:
-        raise TrainingError("the filters' guidance starts from nothing: leave out the VGG-16 weights")
     if args.devices != 1:
         check_devices(args.devices)
     if args.target == "rnn" and not args.pairs:
@@ -65,15 +75,14 @@ def run(args: argparse.Namespace) -> int:
     engine = local(precision="auto") if args.devices == 1 else fabric(args.devices, precision="auto")
     show = stages(shown=engine.main)
     if args.target == "depth":
-        if args.vgg16:
-            raise TrainingError("the depth networks begin as the segmentation's: leave out the VGG-16 weights")
         report = make_depth(args.profile, args.out, engine=engine, stage=show, root=args.data_root,
-                            seed=args.seed).get("test")
+                            seed=args.seed, start=args.segmentation).get("test")
     elif args.target == "rnn":
         report = make_filter(args.profile, args.out, args.pairs, engine=engine, stage=show,
                              seed=args.seed).get("test")
     elif args.target == "table1":
-        report = make_table1(args.profile, args.out, engine=engine, stage=show, root=args.data_root)["iou"]
+        report = make_table1(args.profile, args.out, engine=engine, stage=show, root=args.data_root,
+                             vgg16=args.vgg16)["iou"]
     else:
         report = make_segmentation(args.profile, args.out, engine=engine, stage=show, root=args.data_root,
                                    seed=args.seed, vgg16=args.vgg16).get("test")
