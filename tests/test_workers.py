@@ -29,13 +29,13 @@ from dofkit.recipes.pairs import PairRecipe, make_pairs
 from dofkit.segmentation import segmenter
 from dofkit.workers import Once, by_dask, in_processes, in_turn
 
-PICTURES = 12
+PICTURES = 8
 GRAPH_CUT, PRIOR = Once(segmenter, ("graphcut",)), Once(estimator, ("prior",))
 
 
 @pytest.fixture(scope="module")
 def street(tmp_path_factory):
-    """Twelve scenes as files, with masks and depths; the fifth photograph is broken."""
+    """Eight scenes as files, with masks and depths; the fifth photograph is broken."""
     base = tmp_path_factory.mktemp("street")
     for name in ("images", "masks", "depths"):
         (base / name).mkdir()
@@ -165,14 +165,14 @@ def test_a_scheduler_that_is_lost_is_one_line(dask):
             next(results)
 
 
-@pytest.mark.parametrize("kind", ["segmentation", "depth"])
-def test_processes_say_what_one_says(kind, street, capsys):
-    """By the command, with the networks that come with the kit."""
+@pytest.mark.parametrize(("kind", "guess"), [("segmentation", "graphcut"), ("depth", "network")])
+def test_processes_say_what_one_says(kind, guess, street, capsys):
+    """By the command, also with the networks that come with the kit."""
     here = [f"--{name}={street / name}" for name in ("images", "masks")]
     here += [f"--depths={street / 'depths'}", "--larger-is", "nearer"] if kind == "depth" else []
     told = []
     for more in ([], ["--workers", "2"]):
-        assert cli.main(["evaluate", kind, *here, "--json", *more]) == 0
+        assert cli.main(["evaluate", kind, *here, "--coarse", guess, "--json", *more]) == 0
         told.append(json.loads(capsys.readouterr().out))
     assert told[0]["photographs"] == PICTURES - 1
     assert json.dumps(told[0]) == json.dumps(told[1])
