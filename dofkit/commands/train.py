@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,7 +72,9 @@ def run(args: argparse.Namespace) -> int:
     if args.devices != 1:
         check_devices(args.devices)
     if args.target == "rnn" and not args.pairs:
-        args.pairs = _own_pairs(args)  # before the other processes start, which then find them made
+        args.pairs = args.out / "pairs"
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # before it starts the others, which find them made
+            _make_own_pairs(args)
     engine = local(precision="auto") if args.devices == 1 else fabric(args.devices, precision="auto")
     show = stages(shown=engine.main)
     if args.target == "depth":
@@ -91,17 +94,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _own_pairs(args: argparse.Namespace) -> Path:
-    """The pairs of the profile in OUT/pairs, made if they are not there."""
-    import os
-
+def _make_own_pairs(args: argparse.Namespace) -> None:
+    """The pairs of the profile, made where they are not there."""
     from dofkit.recipes.pairs import make_pairs
     from dofkit.workers import in_processes
 
-    folder: Path = args.out / "pairs"
-    print(f"dofkit: pairs in '{folder}'", file=sys.stderr)
-    make_pairs(args.profile, folder, root=args.data_root, run=in_processes(os.cpu_count() or 1))
-    return folder
+    print(f"dofkit: pairs in '{args.pairs}'", file=sys.stderr)
+    make_pairs(args.profile, args.pairs, root=args.data_root, run=in_processes(os.cpu_count() or 1))
 
 
 def stages(*, shown: bool) -> Stage:
