@@ -174,7 +174,7 @@ def test_table_1_has_its_own_seeds_and_one_device(tmp_path, capsys):
         ("table1", ["--vgg16", "vgg.pth"], "narrower than VGG-16: use profile paper"),
         ("rnn", ["--profile", "paper", "--vgg16", "vgg.pth"], "guidance starts from nothing"),
         ("table1", ["--segmentation", "some"], "only the depth networks begin as the segmentation's"),
-        ("depth", ["--segmentation", "some"], "there is no file 'some/segmentation-coarse.safetensors'"),
+        ("depth", ["--segmentation", "some"], "there are no weights 'some/segmentation-coarse.safetensors'"),
         ("depth", ["--profile", "paper"], "`dofkit train segmentation --profile paper`, and name their folder"),
     ],
 )

@@ -163,7 +163,8 @@ def tables(costs: dict[str, Any]) -> str:
                                      f"{DIW * row['gflop'] / 1e6:,.0f} PFLOP")
     of = [{f"DIW's {DIW:,} images": name, "cost": cost} for name, cost in diw.items()]
     cpu = costs["machine"]["cpu"]
-    return f"Measured in CPU seconds on one core, which others used too, of: {cpu}.\n\n{markdown_table(rows)}\n\n{markdown_table(of)}\n"
+    told = f"Measured in CPU seconds on one core, which others used too, of: {cpu}."
+    return "\n\n".join([told, markdown_table(rows), markdown_table(of)]) + "\n"
 
 
 if __name__ == "__main__":
