@@ -111,6 +111,12 @@ class FabricEngine(Engine):
                                     f"choose a batch size that {self.processes} divides")
         return super().share(tuple(part[self._fabric.global_rank::self.processes] for part in batch))
 
+    @contextlib.contextmanager
+    def autocast(self) -> Iterator[None]:
+        """Do as in one process; a forward pass first brings the running statistics of the main one."""
+        with _together(), super().autocast():
+            yield
+
     def backward(self, loss: Tensor) -> None:
         """Compute the gradients, averaged over the processes."""
         with _together():
