@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dofkit.recipes.making import Stage
@@ -53,11 +53,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, or go on where an interrupted run of the same options stopped; returns the exit code."""
-    from dofkit.engines import TrainingError, check_devices, fabric, local
+    from dofkit.engines import fabric, local
     from dofkit.recipes.making import make_segmentation
     from dofkit.recipes.making_depth import make_depth
     from dofkit.recipes.making_filter import make_filter
     from dofkit.recipes.table1 import make_table1
+
+    _check(args)
+    if args.target == "rnn" and not args.pairs:
+        args.pairs = args.out / "pairs"
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # before it starts the others, which find them made
+            _make_own_pairs(args)
+    engine = local(precision="auto") if args.devices == 1 else fabric(args.devices, precision="auto")
+    how: dict[str, Any] = {"engine": engine, "stage": stages(shown=engine.main)}
+    if args.target == "depth":
+        report = make_depth(args.profile, args.out, root=args.data_root, seed=args.seed, start=args.segmentation,
+                            **how).get("test")
+    elif args.target == "rnn":
+        report = make_filter(args.profile, args.out, args.pairs, seed=args.seed, **how).get("test")
+    elif args.target == "table1":
+        report = make_table1(args.profile, args.out, root=args.data_root, vgg16=args.vgg16, **how)["iou"]
+    else:
+        report = make_segmentation(args.profile, args.out, root=args.data_root, seed=args.seed, vgg16=args.vgg16,
+                                   **how).get("test")
+    if engine.main:
+        print(json.dumps(report, indent=1, ensure_ascii=False))
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raise TrainingError for options that do not go together."""
+    from dofkit.engines import TrainingError, check_devices
 
     if args.target == "table1" and (args.devices != 1 or args.seed):
         raise TrainingError("table1 has its own seeds, and runs on one device")
@@ -71,27 +97,6 @@ def run(args: argparse.Namespace) -> int:
         raise TrainingError(f"the seed is {args.seed}: choose a whole number from 0 to {2**63 - 1}")
     if args.devices != 1:
         check_devices(args.devices)
-    if args.target == "rnn" and not args.pairs:
-        args.pairs = args.out / "pairs"
-        if os.environ.get("LOCAL_RANK", "0") == "0":  # before it starts the others, which find them made
-            _make_own_pairs(args)
-    engine = local(precision="auto") if args.devices == 1 else fabric(args.devices, precision="auto")
-    show = stages(shown=engine.main)
-    if args.target == "depth":
-        report = make_depth(args.profile, args.out, engine=engine, stage=show, root=args.data_root,
-                            seed=args.seed, start=args.segmentation).get("test")
-    elif args.target == "rnn":
-        report = make_filter(args.profile, args.out, args.pairs, engine=engine, stage=show,
-                             seed=args.seed).get("test")
-    elif args.target == "table1":
-        report = make_table1(args.profile, args.out, engine=engine, stage=show, root=args.data_root,
-                             vgg16=args.vgg16)["iou"]
-    else:
-        report = make_segmentation(args.profile, args.out, engine=engine, stage=show, root=args.data_root,
-                                   seed=args.seed, vgg16=args.vgg16).get("test")
-    if engine.main:
-        print(json.dumps(report, indent=1, ensure_ascii=False))
-    return 0
 
 
 def _make_own_pairs(args: argparse.Namespace) -> None:
