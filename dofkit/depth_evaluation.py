@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dofkit.datasets import DataError, Dataset, Item, orders_from_depth
+from dofkit.datasets import Dataset, Item, orders_from_depth
 from dofkit.depth import Estimate
-from dofkit.evaluation import readable, rounded
+from dofkit.evaluation import each, rounded
 from dofkit.metrics import body_spread, boundary_step, whdr
+from dofkit.workers import Share, in_turn
 
 PAIRS = 1000
 """Random pairs of a photograph whose depth is known."""
@@ -35,7 +37,8 @@ class DepthScore:
     step: float
 
 
-MEASURES = tuple(each.name for each in fields(DepthScore))
+MEASURES = tuple(measure.name for measure in fields(DepthScore))
+METHODS = "lower is nearer", "coarse", "refined"
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class DepthScores:
 
 
 def evaluate_depths(
-    estimate: Estimate, photographs: Dataset, *, metric: bool, progress: Callable[[int, int], object] | None = None
+    estimate: Estimate, photographs: Dataset, *, metric: bool, run: Share[Any, Any] = in_turn,
+    progress: Callable[[int, int], object] | None = None,
 ) -> DepthScores:
     """Compare depths with the truth, at each photograph's own size.
 
@@ -78,29 +82,22 @@ def evaluate_depths(
         With depth or pairs; spread and step want a mask too.
     metric
         Whether depths are metres, of which ratios count; else differences, as parts of the map's range.
-    progress
-        Called as (done, of).
+    run, progress
+        As for `dofkit.evaluation.evaluate_masks`.
 
     Raises
     ------
     DataError
         If not one photograph could be evaluated; the message gives the first reason.
     """
-    scores: dict[str, list[DepthScore]] = {"lower is nearer": [], "coarse": [], "refined": []}
-    failures = []
-    for done, (name, item) in enumerate(readable(photographs, "depth", "pairs"), 1):
-        if isinstance(item, Item):
-            pairs = known_pairs(item, metric=metric, seed=done)
-            for method, z in estimates(estimate, item).items():
-                scores[method].append(score_depth(z, pairs, item.mask))
-        else:
-            failures.append((name, str(item)))
-        if progress is not None:
-            progress(done, len(photographs))
-    if not scores["refined"]:
-        reason = f"; {failures[0][0]}: {failures[0][1]}" if failures else ""
-        raise DataError(f"{photographs.name}: not one photograph could be evaluated{reason}")
-    return DepthScores(scores, failures)
+    score = partial(_score, estimate, metric)
+    scores, failures = each(score, photographs, "depth", "pairs", run=run, progress=progress)
+    return DepthScores({method: [found[method] for found in scores] for method in METHODS}, failures)
+
+
+def _score(estimate: Estimate, metric: bool, item: Item, number: int) -> dict[str, DepthScore]:
+    pairs = known_pairs(item, metric=metric, seed=number + 1)
+    return {method: score_depth(z, pairs, item.mask) for method, z in estimates(estimate, item).items()}
 
 
 def estimates(estimate: Estimate, item: Item) -> dict[str, NDArray[np.float32]]:

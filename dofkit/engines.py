@@ -11,7 +11,7 @@ is one, and `fabric` one for several processes through Lightning Fabric (`pip in
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -94,7 +94,8 @@ class FabricEngine(Engine):
 
     def setup(self, model: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
         """Move the model to the device and give every process the parameters of the main one."""
-        return self._fabric.setup(model, optimizer)
+        with _together():
+            return self._fabric.setup(model, optimizer)
 
     def share(self, batch: Batch) -> Batch:
         """Return every n-th sample of a batch, on the device.
@@ -110,14 +111,34 @@ class FabricEngine(Engine):
                                     f"choose a batch size that {self.processes} divides")
         return super().share(tuple(part[self._fabric.global_rank::self.processes] for part in batch))
 
+    @contextlib.contextmanager
+    def autocast(self) -> Iterator[None]:
+        """Do as in one process; a forward pass first brings the running statistics of the main one."""
+        with _together(), super().autocast():
+            yield
+
     def backward(self, loss: Tensor) -> None:
         """Compute the gradients, averaged over the processes."""
-        self._fabric.backward(loss)
+        with _together():
+            self._fabric.backward(loss)
 
     def mean(self, value: Tensor | float) -> float:
         """Return the mean of a number over the processes; each waits here for the others."""
         number = torch.tensor(float(value), dtype=torch.float64, device=self.device)
-        return torch.as_tensor(self._fabric.all_reduce(number, reduce_op="mean")).item()
+        with _together():
+            return torch.as_tensor(self._fabric.all_reduce(number, reduce_op="mean")).item()
+
+
+@contextlib.contextmanager
+def _together() -> Iterator[None]:
+    """Tell in one line that another process has gone, in what only all of them can do."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.distributed.DistError) and "gloo" not in str(error):
+            raise  # of this process: memory, shapes
+        raise TrainingError("another process of this training has ended, perhaps for want of memory: start the same "
+                            "command again; it goes on from its last checkpoint") from error
 
 
 def local(*, precision: Precision = "float32") -> Engine:
@@ -141,6 +162,25 @@ def fabric(devices: int, *, precision: Precision = "float32") -> Engine:
     the running statistics are those of the main process; with small shares use networks without it (`norm=False`).
     So are random layers (dropout), which draw differently in each process.
 
+    If one of them is killed, the others end at their next step, with a TrainingError.
+
+    Raises
+    ------
+    TrainingError
+        As `check_devices`.
+    """
+    check_devices(devices)
+    from lightning_fabric import Fabric
+
+    cuda = torch.cuda.is_available()
+    launched = Fabric(accelerator="cuda" if cuda else "cpu", devices=devices, strategy="ddp" if devices > 1 else "auto")
+    launched.launch()
+    return FabricEngine(launched, precision=precision)
+
+
+def check_devices(devices: int) -> None:
+    """Tell whether `fabric` can start, before work is done for it.
+
     Raises
     ------
     TrainingError
@@ -148,17 +188,13 @@ def fabric(devices: int, *, precision: Precision = "float32") -> Engine:
     """
     if devices < 1:
         raise TrainingError(f"cannot train on {devices} devices: use 1 or more")
-    cuda = torch.cuda.is_available()
-    if cuda and devices > torch.cuda.device_count():
+    if torch.cuda.is_available() and devices > torch.cuda.device_count():
         raise TrainingError(f"cannot train on {devices} devices: this machine has {torch.cuda.device_count()} GPU(s)")
     try:
-        from lightning_fabric import Fabric
+        import lightning_fabric  # noqa: F401
     except ImportError as error:
         raise TrainingError("training on several devices needs Lightning Fabric, which is not installed: "
                             "pip install 'dofkit[devices]'") from error
-    launched = Fabric(accelerator="cuda" if cuda else "cpu", devices=devices, strategy="ddp" if devices > 1 else "auto")
-    launched.launch()
-    return FabricEngine(launched, precision=precision)
 
 
 def computes_bfloat16(device: torch.device | str) -> bool:

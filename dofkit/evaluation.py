@@ -2,14 +2,16 @@
 """Networks against truth, photograph by photograph: what the tables and `dofkit evaluate` print.
 
 A photograph that cannot be read or has a mask of another size does not stop an evaluation: it is counted, with its
-reason, among the failures.
+reason, among the failures. One photograph is one task of `dofkit.workers`, and the scores come in the photographs'
+order whoever made them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -17,6 +19,9 @@ from dofkit.datasets import DataError, Dataset, Item
 from dofkit.metrics import iou, iou_near_boundary
 from dofkit.photo import PhotoError
 from dofkit.segmentation import Segment
+from dofkit.workers import Share, in_turn
+
+Score = TypeVar("Score")
 
 BAND = 5.0
 """Distance from the true boundary in pixels of the photograph within which masks are compared once more."""
@@ -65,15 +70,46 @@ class MaskScores:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class Task(Generic[Score]):
+    """One photograph to be scored.
+
+    Attributes
+    ----------
+    photograph : a data set of this one alone, which is read by whoever scores it.
+    number : its place in the whole data set.
+    wanted : of which something has to be known: "mask", "depth", "pairs".
+    score : called as (item, number).
+    """
+
+    photograph: Dataset
+    number: int
+    wanted: tuple[str, ...]
+    score: Callable[[Item, int], Score]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A photograph that could not be evaluated, and why."""
+
+    name: str
+    reason: str
+
+
 def evaluate_masks(
-    segment: Segment, photographs: Dataset, *, progress: Callable[[int, int], object] | None = None
+    segment: Segment, photographs: Dataset, *, run: Share[Any, Any] = in_turn,
+    progress: Callable[[int, int], object] | None = None,
 ) -> MaskScores:
     """Compare masks with the truth, at each photograph's own size.
 
     Parameters
     ----------
+    segment
+        For processes or Dask something small that can be pickled, such as `workers.Once(segmenter, ("network",))`.
     photographs
         With masks.
+    run
+        Shares the photographs out: `dofkit.workers.in_turn`, `in_processes(N)` or `by_dask(ADDRESS)`.
     progress
         Called as (done, of).
 
@@ -82,18 +118,11 @@ def evaluate_masks(
     DataError
         If not one photograph could be evaluated; the message gives the first reason.
     """
-    scores, failures = [], []
-    for done, (name, item) in enumerate(readable(photographs, "mask"), 1):
-        if isinstance(item, Item):
-            scores.append(score_masks(segment, item))
-        else:
-            failures.append((name, str(item)))
-        if progress is not None:
-            progress(done, len(photographs))
-    if not scores:
-        reason = f"; {failures[0][0]}: {failures[0][1]}" if failures else ""
-        raise DataError(f"{photographs.name}: not one photograph could be evaluated{reason}")
-    return MaskScores(scores, failures)
+    return MaskScores(*each(partial(_score, segment), photographs, "mask", run=run, progress=progress))
+
+
+def _score(segment: Segment, item: Item, number: int) -> MaskScore:
+    return score_masks(segment, item)
 
 
 def score_masks(segment: Segment, item: Item) -> MaskScore:
@@ -115,13 +144,38 @@ def rounded(mean: float) -> float | None:
     return None if np.isnan(mean) else round(mean, 5)
 
 
-def readable(photographs: Dataset, *wanted: str) -> Iterator[tuple[str, Item | Exception]]:
-    """The name of each photograph with what was read, or why it cannot be used: one of `wanted` has to be known."""
-    for index, key in enumerate(photographs.keys):
-        try:
-            item = photographs[index]
-            if all(getattr(item, what) is None for what in wanted):
-                raise DataError(f"{item.name} has no {' or '.join(wanted)} to compare with")
-            yield item.name, item
-        except (DataError, PhotoError, OSError) as error:
-            yield str(key), error
+def each(
+    score: Callable[[Item, int], Score], photographs: Dataset, *wanted: str, run: Share[Any, Any],
+    progress: Callable[[int, int], object] | None,
+) -> tuple[list[Score], list[tuple[str, str]]]:
+    """Score each photograph of which one of `wanted` is known: the scores, and (name, reason) of the others.
+
+    Raises
+    ------
+    DataError
+        If not one photograph could be evaluated; the message gives the first reason.
+    """
+    tasks = [Task(photographs.pick([i]), i, wanted, score) for i in range(len(photographs))]
+    found: dict[int, Score | Failure] = {}
+    for number, result in run(evaluate, tasks):
+        found[number] = result
+        if progress is not None:
+            progress(len(found), len(tasks))
+    in_order = [found[i] for i in range(len(tasks))]
+    failures = [(result.name, result.reason) for result in in_order if isinstance(result, Failure)]
+    scores = [result for result in in_order if not isinstance(result, Failure)]
+    if not scores:
+        reason = f"; {failures[0][0]}: {failures[0][1]}" if failures else ""
+        raise DataError(f"{photographs.name}: not one photograph could be evaluated{reason}")
+    return scores, failures
+
+
+def evaluate(task: Task[Score]) -> Score | Failure:
+    """Read one photograph and score it, or tell why it cannot be used."""
+    try:
+        item = task.photograph[0]
+        if all(getattr(item, what) is None for what in task.wanted):
+            raise DataError(f"{item.name} has no {' or '.join(task.wanted)} to compare with")
+    except (DataError, PhotoError, OSError) as error:
+        return Failure(str(task.photograph.keys[0]), str(error))
+    return task.score(item, task.number)

@@ -128,6 +128,13 @@ def test_fabric_in_one_process_is_the_plain_engine_bit_for_bit(tmp_path, monkeyp
     assert all(torch.equal(model.state_dict()[name], values) for name, values in ours.state_dict().items())
 
 
+def test_only_what_other_processes_did_is_told_of_them():
+    with pytest.raises(TrainingError, match="another process of this training has ended"), engines._together():
+        raise RuntimeError("[.../gloo/transport/tcp/pair.cc:537] Connection closed by peer")
+    with pytest.raises(RuntimeError, match="out of memory"), engines._together():
+        raise RuntimeError("out of memory")
+
+
 def test_without_lightning_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
     with pytest.raises(TrainingError, match=r"pip install 'dofkit\[devices\]'"):

@@ -163,6 +163,23 @@ def test_what_is_wrong_is_one_line_before_any_work(tmp_path, monkeypatch, capsys
 
 
 def test_table_1_has_its_own_seeds_and_one_device(tmp_path, capsys):
-    for more in (["--profile", "paper"], ["--devices", "2"], ["--seed", "3"], ["--vgg16", "vgg.pth"]):
+    for more in (["--devices", "2"], ["--seed", "3"]):
         assert cli.main(["train", "table1", "--out", str(tmp_path), *more]) == 2
-        assert "table1 has the profiles quick and full, its own seeds" in capsys.readouterr().err
+        assert "table1 has its own seeds, and runs on one device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("target", "more", "message"),
+    [
+        ("table1", ["--vgg16", "vgg.pth"], "narrower than VGG-16: use profile paper"),
+        ("rnn", ["--profile", "paper", "--vgg16", "vgg.pth"], "guidance starts from nothing"),
+        ("table1", ["--segmentation", "some"], "only the depth networks begin as the segmentation's"),
+        ("depth", ["--segmentation", "some"], "there are no weights 'some/segmentation-coarse.safetensors'"),
+        ("depth", ["--profile", "paper"], "`dofkit train segmentation --profile paper`, and name their folder"),
+    ],
+)
+def test_options_that_do_not_go_together(target, more, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["train", target, "--out", "out", *more]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1 and not list(tmp_path.iterdir())

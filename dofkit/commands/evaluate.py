@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HELP = "compare the networks' masks and depths with true ones, or the renderer's parts with a lens"
+from dofkit.commands.sharing import add_sharing, chosen_share
 
-DEPTHS = ("lower is nearer", "coarse", "refined")
+HELP = "compare the networks' masks and depths with true ones, or the renderer's parts with a lens"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ablation = kinds.add_parser("ablation", help="the renderer without each part, against a lens, on scenes",
                                 description="Portraits without each part, against the lens, on scenes (Fig. 11).")
     ablation.set_defaults(evaluate=_ablation, json=True)
+    add_sharing(ablation, workers=1, says="1, this one")
     ablation.add_argument("--split", choices=("validation", "test"), default="test", help="(default: %(default)s)")
     ablation.add_argument("--day", metavar="N", type=int, default=30, help="scenes by day (default: %(default)s)")
     ablation.add_argument("--night", metavar="N", type=int, default=12, help="scenes at night (default: %(default)s)")
@@ -57,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
 def _kind(kinds: Any, name: str, evaluate: Any, says: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = kinds.add_parser(name, help=says, description=says)
     parser.set_defaults(evaluate=evaluate)
+    add_sharing(parser, workers=1, says="1, this one")
     if name != "diw":
         parser.add_argument("--images", metavar="DIR", type=Path, required=True, help="a folder of photographs")
     return parser
@@ -79,9 +81,11 @@ def _segmentation(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     from dofkit.datasets import folder
     from dofkit.evaluation import evaluate_masks
     from dofkit.segmentation import segmenter
+    from dofkit.workers import Once
 
     photographs = folder(args.images, args.masks, suffix=args.mask_suffix, threshold=args.threshold)
-    report = evaluate_masks(segmenter(args.coarse), photographs, progress=_progress).report()
+    segment = Once(segmenter, (args.coarse,))
+    report = evaluate_masks(segment, photographs, run=chosen_share(args), progress=_progress).report()
     return report, [f"{name:<8} IoU {_percent(report[name]['iou'])}   within 5 px of the boundary "
                     f"{_percent(report[name]['iou_near_boundary'])}" for name in ("coarse", "refined")]
 
@@ -106,7 +110,7 @@ def _ablation(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 
     if args.out is not None:
         check_output(args.out, force=True, suffixes=(".json",))
-    report = evaluate_ablation(args.split, day=args.day, night=args.night, progress=_progress)
+    report = evaluate_ablation(args.split, day=args.day, night=args.night, run=chosen_share(args), progress=_progress)
     if args.out is not None:
         write_bytes(args.out, (json.dumps(report, indent=1) + "\n").encode())
     return report, []
@@ -114,11 +118,13 @@ def _ablation(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 
 def _depths(args: argparse.Namespace, photographs: Any) -> tuple[dict[str, Any], list[str]]:
     from dofkit.depth import estimator
-    from dofkit.depth_evaluation import evaluate_depths
+    from dofkit.depth_evaluation import METHODS, evaluate_depths
+    from dofkit.workers import Once
 
-    report = evaluate_depths(estimator(args.coarse), photographs, metric=False, progress=_progress).report()
+    report = evaluate_depths(Once(estimator, (args.coarse,)), photographs, metric=False, run=chosen_share(args),
+                             progress=_progress).report()
     lines = []
-    for name in DEPTHS:
+    for name in METHODS:
         line = f"{name:<15} WHDR {_percent(report[name]['whdr'])}"
         if report[name]["spread"] is not None:
             line += f"   spread over the body {_percent(report[name]['spread'])} of the range"

@@ -9,6 +9,8 @@ import os
 import sys
 from pathlib import Path
 
+from dofkit.commands.sharing import add_sharing, chosen_share
+
 HELP = "render the training pairs of the RNN filter"
 
 
@@ -24,11 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--data-root", metavar="DIR", type=Path, help="where selfie/ and ccp/ lie (default: DOFKIT_DATA)")
     add("--out", metavar="DIR", type=Path, required=True, help="a folder for the pairs; what is there stays")
     add("--seed", type=int, default=0, help="of the strengths and of what is held out (default: %(default)s)")
-    shared = parser.add_mutually_exclusive_group()
-    shared.add_argument("--workers", metavar="N", type=int, default=os.cpu_count() or 1,
-                        help="processes on this machine (default: one for each core)")
-    shared.add_argument("--scheduler", metavar="tcp://HOST:PORT",
-                        help="a Dask scheduler whose workers share the work (pip install 'dofkit[dask]')")
+    add_sharing(parser, workers=os.cpu_count() or 1, says="one for each core")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,13 +35,10 @@ def run(args: argparse.Namespace) -> int:
 
     from dofkit.files import PhotoError
     from dofkit.recipes.pairs import make_pairs
-    from dofkit.workers import by_dask, in_processes
 
-    if args.workers < 1:
-        raise PhotoError(f"--workers is {args.workers}: choose 1 or more")
+    share = chosen_share(args)
     if args.seed < 0:
         raise PhotoError(f"the seed is {args.seed}: choose 0 or more")
-    share = by_dask(args.scheduler) if args.scheduler else in_processes(args.workers)
     with tqdm(desc="pairs", unit="pair", disable=not sys.stderr.isatty()) as bar:
 
         def progress(done: int, of: int) -> None:

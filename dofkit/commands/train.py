@@ -5,17 +5,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dofkit.recipes.making import Stage
     from dofkit.training import Progress
 
 HELP = "train a network"
+
+NO_VGG16 = {
+    "depth": "the depth networks begin as the segmentation's: leave out the VGG-16 weights",
+    "rnn": "the filters' guidance starts from nothing: leave out the VGG-16 weights",
+}
+"""Why a training takes no VGG-16 weights."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,56 +46,66 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="of parameters and batches (default: %(default)s)")
     add("--devices", metavar="N", type=int, default=1, help="processes that share each batch (default: %(default)s)")
     add("--pairs", metavar="DIR", type=Path, help="pairs by `dofkit pairs`, for rnn (default: made in OUT/pairs)")
+    add("--segmentation", metavar="DIR", type=Path,
+        help="folder of a segmentation training that depth begins as (default: the weights that come with the kit)")
     add("--vgg16", metavar="FILE", type=Path, help="torchvision's VGG-16 weights to start from (profile paper)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, or go on where an interrupted run of the same options stopped; returns the exit code."""
-    from dofkit.engines import TrainingError, fabric, local
+    from dofkit.engines import fabric, local
     from dofkit.recipes.making import make_segmentation
     from dofkit.recipes.making_depth import make_depth
     from dofkit.recipes.making_filter import make_filter
     from dofkit.recipes.table1 import make_table1
 
-    if args.target == "table1" and (args.profile == "paper" or args.devices != 1 or args.vgg16 or args.seed):
-        raise TrainingError("table1 has the profiles quick and full, its own seeds, and runs on one device")
-    if args.target != "rnn" and args.pairs:
-        raise TrainingError("only the RNN filter learns from pairs: leave out --pairs")
-    if not 0 <= args.seed < 2**63:
-        raise TrainingError(f"the seed is {args.seed}: choose a whole number from 0 to {2**63 - 1}")
+    _check(args)
+    if args.target == "rnn" and not args.pairs:
+        args.pairs = args.out / "pairs"
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # before it starts the others, which find them made
+            _make_own_pairs(args)
     engine = local(precision="auto") if args.devices == 1 else fabric(args.devices, precision="auto")
-    show = stages(shown=engine.main)
+    how: dict[str, Any] = {"engine": engine, "stage": stages(shown=engine.main)}
     if args.target == "depth":
-        if args.vgg16:
-            raise TrainingError("the depth networks begin as the segmentation's: leave out the VGG-16 weights")
-        report = make_depth(args.profile, args.out, engine=engine, stage=show, root=args.data_root,
-                            seed=args.seed).get("test")
+        report = make_depth(args.profile, args.out, root=args.data_root, seed=args.seed, start=args.segmentation,
+                            **how).get("test")
     elif args.target == "rnn":
-        if args.vgg16:
-            raise TrainingError("the filters' guidance starts from nothing: leave out the VGG-16 weights")
-        report = make_filter(args.profile, args.out, args.pairs or _own_pairs(args), engine=engine, stage=show,
-                             seed=args.seed).get("test")
+        report = make_filter(args.profile, args.out, args.pairs, seed=args.seed, **how).get("test")
     elif args.target == "table1":
-        report = make_table1(args.profile, args.out, engine=engine, stage=show, root=args.data_root)["iou"]
+        report = make_table1(args.profile, args.out, root=args.data_root, vgg16=args.vgg16, **how)["iou"]
     else:
-        report = make_segmentation(args.profile, args.out, engine=engine, stage=show, root=args.data_root,
-                                   seed=args.seed, vgg16=args.vgg16).get("test")
+        report = make_segmentation(args.profile, args.out, root=args.data_root, seed=args.seed, vgg16=args.vgg16,
+                                   **how).get("test")
     if engine.main:
         print(json.dumps(report, indent=1, ensure_ascii=False))
     return 0
 
 
-def _own_pairs(args: argparse.Namespace) -> Path:
-    """The pairs of the profile in OUT/pairs, made if they are not there."""
-    import os
+def _check(args: argparse.Namespace) -> None:
+    """Raise TrainingError for options that do not go together."""
+    from dofkit.engines import TrainingError, check_devices
 
+    if args.target == "table1" and (args.devices != 1 or args.seed):
+        raise TrainingError("table1 has its own seeds, and runs on one device")
+    if args.vgg16 and args.target in NO_VGG16:
+        raise TrainingError(NO_VGG16[args.target])
+    if args.segmentation and args.target != "depth":
+        raise TrainingError("only the depth networks begin as the segmentation's: leave out --segmentation")
+    if args.target != "rnn" and args.pairs:
+        raise TrainingError("only the RNN filter learns from pairs: leave out --pairs")
+    if not 0 <= args.seed < 2**63:
+        raise TrainingError(f"the seed is {args.seed}: choose a whole number from 0 to {2**63 - 1}")
+    if args.devices != 1:
+        check_devices(args.devices)
+
+
+def _make_own_pairs(args: argparse.Namespace) -> None:
+    """The pairs of the profile, made where they are not there."""
     from dofkit.recipes.pairs import make_pairs
     from dofkit.workers import in_processes
 
-    folder: Path = args.out / "pairs"
-    print(f"dofkit: pairs in '{folder}'", file=sys.stderr)
-    make_pairs(args.profile, folder, root=args.data_root, run=in_processes(os.cpu_count() or 1))
-    return folder
+    print(f"dofkit: pairs in '{args.pairs}'", file=sys.stderr)
+    make_pairs(args.profile, args.pairs, root=args.data_root, run=in_processes(os.cpu_count() or 1))
 
 
 def stages(*, shown: bool) -> Stage:

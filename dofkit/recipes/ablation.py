@@ -8,6 +8,7 @@ every variant, the gain of every part with its interval, and the verdict on its 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,18 +18,32 @@ from dofkit.ablation import verdict as verdict_of
 from dofkit.files import PhotoError
 from dofkit.provenance import plain, source_hash
 from dofkit.scenes import portrait_scene
-from dofkit.scenes.scene import Scene
+from dofkit.workers import Share, in_turn
 
 SIZE = 360, 240
 DAY, NIGHT = 30, 12
 """How many scenes of each."""
 
+GLANCE = 48, 32
+"""Size at which a scene is looked at for its light, which is the same at every size."""
+
 Scores = dict[str, dict[str, list[float]]]
 """For each variant and measure one number for each scene."""
 
 
+@dataclass(frozen=True)
+class Task:
+    """A scene to be scored, by its number in a split."""
+
+    split: str
+    seed: int
+    size: tuple[int, int]
+    night: bool
+
+
 def evaluate_ablation(
-    split: str, *, day: int = DAY, night: int = NIGHT, progress: Callable[[int, int], object] | None = None
+    split: str, *, day: int = DAY, night: int = NIGHT, run: Share[Any, Any] = in_turn,
+    progress: Callable[[int, int], object] | None = None,
 ) -> dict[str, Any]:
     """Score every variant on the first so many day and night scenes of a split.
 
@@ -38,8 +53,8 @@ def evaluate_ablation(
         "validation" to try things out, "test" for the report.
     day, night
         How many scenes, at least 2 of each.
-    progress
-        Called as (done, of).
+    run, progress
+        As for `dofkit.evaluation.evaluate_masks`.
 
     Returns
     -------
@@ -53,23 +68,23 @@ def evaluate_ablation(
     """
     if min(day, night) < 2:
         raise PhotoError(f"{day} day and {night} night scenes: at least 2 of each are needed for an interval")
+    tasks = list(_chosen(split, day, night))
+    found: dict[int, dict[str, Any]] = {}
+    for number, result in run(score_scene, tasks):
+        found[number] = result
+        if progress is not None:
+            progress(len(found), len(tasks))
     scores: dict[tuple[str, str], Scores] = {}
     failures = []
-    for done, scene in enumerate(_chosen(split, day, night), 1):
-        truth = through_lens(scene)
-        for source, known in (("exact", exact), ("estimated", lambda scene: estimated(scene.image))):
-            try:
-                results = render_variants(known(scene))
-            except PhotoError as error:
-                failures.append({"name": scene.name, "inputs": source, "reason": str(error)})
+    for number, task in enumerate(tasks):
+        for source, scored in found[number].items():
+            if "reason" in scored:
+                failures.append(scored)
                 continue
-            cell = scores.setdefault((source, "night" if scene.night else "day"), {})
-            results["photograph"] = scene.image
-            for name, result in results.items():
-                for measure, value in score(result, truth, scene.alpha).items():
+            cell = scores.setdefault((source, "night" if task.night else "day"), {})
+            for name, measures in scored.items():
+                for measure, value in measures.items():
                     cell.setdefault(name, {}).setdefault(measure, []).append(value)
-        if progress is not None:
-            progress(done, day + night)
     return {
         "split": split,
         "size": list(SIZE),
@@ -81,16 +96,31 @@ def evaluate_ablation(
     }
 
 
-def _chosen(split: str, day: int, night: int) -> Iterator[Scene]:
+def score_scene(task: Task) -> dict[str, Any]:
+    """For "exact" and "estimated" inputs the measures of every variant, or name, inputs and reason of a failure."""
+    scene = portrait_scene(task.seed, task.size, "whole-body", task.split)
+    truth = through_lens(scene)
+    found: dict[str, Any] = {}
+    for source, known in (("exact", exact), ("estimated", lambda scene: estimated(scene.image))):
+        try:
+            results = render_variants(known(scene)) | {"photograph": scene.image}
+        except PhotoError as error:
+            found[source] = {"name": scene.name, "inputs": source, "reason": str(error)}
+            continue
+        found[source] = {name: score(result, truth, scene.alpha) for name, result in results.items()}
+    return found
+
+
+def _chosen(split: str, day: int, night: int) -> Iterator[Task]:
     """The first scenes of the split, until there are enough of each."""
     left = {False: day, True: night}
     seed = 0
     while any(left.values()):
-        scene = portrait_scene(seed, SIZE, "whole-body", split)
+        dark = portrait_scene(seed, GLANCE, "whole-body", split).night
+        if left[dark]:
+            left[dark] -= 1
+            yield Task(split, seed, SIZE, dark)
         seed += 1
-        if left[scene.night]:
-            left[scene.night] -= 1
-            yield scene
 
 
 def _cell(scores: Mapping[str, Mapping[str, list[float]]]) -> dict[str, Any]:

@@ -158,11 +158,16 @@ def _untrained(profile: str, seed: int, vgg16: Path | None) -> SpatialPropagatio
     torch.manual_seed(seed)
     spn = SpatialPropagation(width=recipe.width, channels=recipe.channels, norm=vgg16 is None)
     if vgg16 is not None:
-        if recipe.width != VGG_WIDTH:
-            raise WeightsError(f"the guidance of profile {profile} is narrower than VGG-16: use profile paper, "
-                               "or leave out the VGG-16 weights")
-        spn.guidance.load_vgg16(vgg16)
+        begin_as_vgg16(spn, vgg16, profile, recipe.width)
     return spn
+
+
+def begin_as_vgg16(spn: SpatialPropagation, vgg16: Path, profile: str, width: int) -> None:
+    """Give a guidance without normalisation VGG-16's weights, or tell why it cannot have them."""
+    if width != VGG_WIDTH:
+        raise WeightsError(f"the guidance of profile {profile} is narrower than VGG-16: use profile paper, "
+                           "or leave out the VGG-16 weights")
+    spn.guidance.load_vgg16(vgg16)
 
 
 def evaluate_all(

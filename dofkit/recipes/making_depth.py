@@ -26,16 +26,17 @@ from dofkit.datasets import scenes
 from dofkit.datasets.scene_cache import Kind
 from dofkit.depth import DepthEstimator
 from dofkit.depth_evaluation import evaluate_depths
-from dofkit.engines import Engine
+from dofkit.engines import Engine, TrainingError
 from dofkit.files import write_bytes
+from dofkit.guidance import VGG_WIDTH
 from dofkit.provenance import source_hash
-from dofkit.recipes.cards import depth_card
+from dofkit.recipes.cards import NAMES, depth_card
 from dofkit.recipes.depth import RECIPES, DepthRecipe, gather, train_coarse, train_spn
 from dofkit.recipes.making import Stage, claim, told
-from dofkit.refining import shipped_network
+from dofkit.refining import BUILDERS
 from dofkit.spn import SpatialPropagation
 from dofkit.training import Run
-from dofkit.weights import metadata, save_weights
+from dofkit.weights import load_weights, metadata, save_weights, shipped
 
 REPORT = "depth.json"
 SCENES = 100
@@ -72,15 +73,19 @@ def make_depth(
     stage: Stage,
     root: str | os.PathLike[str] | None = None,
     seed: int = 0,
+    start: Path | None = None,
 ) -> dict[str, Any]:
     """Train, evaluate and write the depth networks of a profile; goes on where it was interrupted.
 
-    They begin as the segmentation networks that come with the kit, and have their sizes.
+    They begin as segmentation networks, and have their sizes.
 
     Parameters
     ----------
     profile, folder, engine, stage, root, seed
         As for `make_segmentation`.
+    start
+        Folder of a segmentation training to begin as; by default the networks that come with the kit, which are
+        narrower than the paper's.
 
     Returns
     -------
@@ -93,10 +98,14 @@ def make_depth(
         See there; what is already made stays.
     """
     recipe = RECIPES[profile]
+    arguments = {kind: metadata(_begun(kind, start)).arguments for kind in NAMES}
+    if profile == "paper" and arguments["spn"]["width"] < VGG_WIDTH:
+        raise TrainingError("profile paper begins as segmentation networks of the paper's width: make them with "
+                            "`dofkit train segmentation --profile paper`, and name their folder with --segmentation")
     claim(folder, {"profile": profile, "seed": seed}, engine, report=REPORT)
     seeds = range(seed, seed + recipe.seeds)
     made = [_train(recipe, folder if each == seed else folder / f"seed-{each}", engine=engine, stage=stage, root=root,
-                   seed=each) for each in seeds]
+                   seed=each, start=start) for each in seeds]
     first = made[0]
     report = {
         "profile": profile,
@@ -113,20 +122,22 @@ def make_depth(
                 tests.append({name: scores(trained.coarse, spn, recipe.shown) for name, spn in trained.spns.items()})
         report |= {"test": tests[0], "other seeds": tests[1:]}
         _write(folder, {"coarse": first.coarse, "ranking": first.spns["ranking"], "spn": first.spns["consistency"]},
-               report)
+               arguments, report)
     return report
 
 
 def _train(
-    recipe: DepthRecipe, folder: Path, *, engine: Engine, stage: Stage, root: str | os.PathLike[str] | None, seed: int
+    recipe: DepthRecipe, folder: Path, *, engine: Engine, stage: Stage, root: str | os.PathLike[str] | None, seed: int,
+    start: Path | None,
 ) -> Trained:
     """All stages from one seed."""
     with stage(f"reading photographs, seed {seed}"):
         data = gather(recipe, root=root, seed=seed)
     how: dict[str, Any] = {"seed": seed, "engine": engine}
     with stage("coarse depth") as progress:
-        coarse, run = train_coarse(recipe, data, person_network(), folder=folder / "coarse", progress=progress, **how)
-    spn, runs, spns = untrained_spn(seed), {"coarse": run}, {}
+        coarse, run = train_coarse(recipe, data, person_network(start), folder=folder / "coarse", progress=progress,
+                                   **how)
+    spn, runs, spns = untrained_spn(seed, start), {"coarse": run}, {}
     for name in ("ranking", "consistency"):
         with stage(name) as progress:
             runs[name] = train_spn(recipe, data, coarse, spn, consistent=name == "consistency", folder=folder / name,
@@ -136,22 +147,27 @@ def _train(
     return Trained(coarse, spns, runs, counts)
 
 
-def person_network() -> CoarseNetwork:
+def person_network(start: Path | None = None) -> CoarseNetwork:
     """The segmentation's coarse network, which depth begins as."""
-    network = shipped_network("segmentation-coarse")
+    network = load_weights(_begun("coarse", start), BUILDERS)
     assert isinstance(network, CoarseNetwork)
     return network
 
 
-def untrained_spn(seed: int) -> SpatialPropagation:
+def untrained_spn(seed: int, start: Path | None = None) -> SpatialPropagation:
     """An SPN whose guidance is the segmentation's; the propagation and what is around it start from nothing."""
-    learned = shipped_network("segmentation-spn")
+    learned = load_weights(_begun("spn", start), BUILDERS)
     assert isinstance(learned, SpatialPropagation)
     torch.manual_seed(seed)
-    spn = SpatialPropagation(**_arguments("spn"))
+    spn = SpatialPropagation(**metadata(_begun("spn", start)).arguments)
     kept = {name: value for name, value in learned.state_dict().items() if name.startswith("guidance.")}
     spn.load_state_dict(kept, strict=False)
     return spn
+
+
+def _begun(kind: str, start: Path | None) -> Path:
+    """The file of the segmentation's network of a kind."""
+    return shipped(NAMES[kind]) if start is None else start / f"{NAMES[kind]}.safetensors"
 
 
 def scores(coarse: nn.Module, spn: nn.Module, heights: Sequence[int]) -> dict[str, Any]:
@@ -164,14 +180,11 @@ def scores(coarse: nn.Module, spn: nn.Module, heights: Sequence[int]) -> dict[st
     }
 
 
-def _arguments(kind: str) -> dict[str, Any]:
-    """What the segmentation's network of a kind was built with, and so the depth's."""
-    return metadata(f"segmentation-{kind}").arguments
-
-
-def _write(folder: Path, networks: Mapping[str, nn.Module], report: Mapping[str, Any]) -> None:
+def _write(
+    folder: Path, networks: Mapping[str, nn.Module], arguments: Mapping[str, dict[str, Any]], report: Mapping[str, Any]
+) -> None:
     for name, network in networks.items():
         kind = "coarse" if name == "coarse" else "spn"
-        save_weights(folder / f"depth-{name}.safetensors", network, network=kind, arguments=_arguments(kind),
+        save_weights(folder / f"depth-{name}.safetensors", network, network=kind, arguments=arguments[kind],
                      card=depth_card(name, report))
     write_bytes(folder / REPORT, (json.dumps(report, indent=1) + "\n").encode())

@@ -7,7 +7,8 @@
     three-way (ours)  + propagation with three
 
 Everything is small (128 px, narrow, minutes), so that three seeds are to be had on a laptop: the rows are for
-comparison with each other. The weights that come with the kit learned longer on larger pictures.
+comparison with each other. The weights that come with the kit learned longer on larger pictures. Profile paper has
+the sizes and steps of the segmentation's, for a GPU.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from dofkit.engines import Engine
 from dofkit.evaluation import evaluate_masks
 from dofkit.files import write_bytes
 from dofkit.provenance import source_hash
-from dofkit.recipes.making import Stage, held_back
+from dofkit.recipes.making import Stage, begin_as_vgg16, held_back
+from dofkit.recipes.segmentation import RECIPES as SEGMENTATION
 from dofkit.recipes.segmentation import Data, Recipe, gather, take_guidance, train_coarse, train_guidance, train_spn
 from dofkit.segmentation import Segment, Segmenter, segmenter
 from dofkit.spn import GuidanceOnly, SpatialPropagation
@@ -51,7 +53,7 @@ FULL = Recipe(
     real=True,
 )
 QUICK = replace(FULL, coarse_steps=(200,), guidance_steps=(50,), spn_steps=(50,), scenes=60, held_out=12, real=False)
-RECIPES = {"quick": QUICK, "full": FULL}
+RECIPES = {"quick": QUICK, "full": FULL, "paper": SEGMENTATION["paper"]}
 REPORT = "table1.json"
 
 METHODS: Mapping[str, Callable[..., SpatialPropagation]] = {
@@ -72,14 +74,15 @@ def make_table1(
     stage: Stage,
     root: str | os.PathLike[str] | None = None,
     seeds: int = 3,
+    vgg16: Path | None = None,
 ) -> dict[str, Any]:
     """Train and evaluate every row from every seed, write `table1.json`; goes on where it was interrupted.
 
     Parameters
     ----------
     profile
-        "full", or "quick": some steps on scenes alone, to see that it runs.
-    folder, engine, stage, root
+        "full"; "quick": some steps on scenes alone, to see that it runs; "paper".
+    folder, engine, stage, root, vgg16
         As for `make_segmentation`.
     seeds
         0, 1, ...: of the held-out photographs, the parameters and the batches.
@@ -91,12 +94,15 @@ def make_table1(
         for each method and test set one mean for each seed.
     """
     recipe = RECIPES[profile]
+    if vgg16 is not None:  # before hours of work: the file may be of no use
+        begin_as_vgg16(SpatialPropagation(width=recipe.width, norm=False), vgg16, profile, recipe.width)
     ious: Cells = {}
     near: Cells = {}
     for seed in range(seeds):
         with stage(f"seed {seed}: reading photographs"):
             data = gather(recipe, root=root, seed=seed)
-        for method, networks in _trained(recipe, data, seed, folder / f"seed-{seed}", engine, stage).items():
+        trained = _trained(recipe, data, seed, folder / f"seed-{seed}", engine, stage, vgg16)
+        for method, networks in trained.items():
             with stage(f"seed {seed}: evaluating {method}"):
                 segment = Segmenter(*networks, heights=recipe.shown)
                 _score(method, segment, held_back(recipe.real, root), ious, near)
@@ -117,19 +123,24 @@ def make_table1(
 
 
 def _trained(
-    recipe: Recipe, data: Data, seed: int, folder: Path, engine: Engine, stage: Stage
+    recipe: Recipe, data: Data, seed: int, folder: Path, engine: Engine, stage: Stage, vgg16: Path | None
 ) -> dict[str, tuple[nn.Module, nn.Module | None]]:
     with stage(f"seed {seed}: coarse network") as progress:
         coarse, _ = train_coarse(recipe, data, seed=seed, folder=folder / "coarse", engine=engine, progress=progress)
-    with stage(f"seed {seed}: guidance") as progress:
-        guidance, _ = train_guidance(
-            recipe, data, seed=seed, folder=folder / "guidance", engine=engine, progress=progress
-        )
+    guidance = None
+    if vgg16 is None and recipe.guidance_steps:
+        with stage(f"seed {seed}: guidance") as progress:
+            guidance, _ = train_guidance(
+                recipe, data, seed=seed, folder=folder / "guidance", engine=engine, progress=progress
+            )
     networks: dict[str, tuple[nn.Module, nn.Module | None]] = {"coarse": (coarse, None)}
     for method, build in METHODS.items():
         torch.manual_seed(seed)
-        network = build(width=recipe.width, channels=recipe.channels)
-        take_guidance(network, guidance)
+        network = build(width=recipe.width, channels=recipe.channels, norm=vgg16 is None)
+        if vgg16 is not None:
+            network.guidance.load_vgg16(vgg16)
+        elif guidance is not None:
+            take_guidance(network, guidance)
         with stage(f"seed {seed}: {method}") as progress:
             train_spn(
                 recipe, data, coarse, network, seed=seed, folder=folder / method.split()[0], engine=engine,
