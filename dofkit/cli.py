@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line: `dofkit render | reproduce | train | pairs | evaluate | claims`.
+"""The command line: `dofkit render | reproduce | train | pairs | evaluate | claims | study`.
 
 Exit codes: 0 done; 1 something that was run failed; 2 a wrong option, file or value (one line says which);
 130 stopped with Ctrl-C.
@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import dofkit
 
-COMMANDS = ("render", "reproduce", "train", "pairs", "evaluate", "claims")
+COMMANDS = ("render", "reproduce", "train", "pairs", "evaluate", "claims", "study")
 """The subcommands; each is a module of `dofkit.commands`."""
 
 

@@ -32,6 +32,7 @@ FILE_DPI = 150.0
 """Resolution of a figure's file, where it fits."""
 PAGE_LIMIT = 45_000
 """Most bytes of a picture inside a notebook: half a dozen of them stay below GitHub's patience."""
+STYLE = Path(__file__).with_name("dofkit.mplstyle")
 NOT_AVAILABLE = "not available here"
 
 
@@ -46,7 +47,7 @@ def use_style() -> None:
     >>> plt.rcParams["image.cmap"]
     'viridis'
     """
-    plt.style.use(Path(__file__).with_name("dofkit.mplstyle"))
+    plt.style.use(STYLE)
     shell = _shell()
     if shell is not None:
         # The inline back end sets its own formatter once it is chosen: let it choose first.
