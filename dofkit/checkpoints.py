@@ -28,6 +28,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from dofkit.engines import Engine, TrainingError
 from dofkit.files import PhotoError, write_together
+from dofkit.parts import remove_abandoned
 
 CHECKPOINT, BEST, CURVE = "checkpoint.pt", "best.safetensors", "curve.json"
 
@@ -132,8 +133,7 @@ class Checkpoints:
         """Make the folder; remove what a killed process was writing."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in (CHECKPOINT, BEST, CURVE):
-            for part in self.folder.glob(f".{name}.*.part"):
-                part.unlink()
+            remove_abandoned(self.folder, name)
 
     def _by_main(self, action: Callable[[], None]) -> None:
         """Let the main process act, and all fail if it fails: none may wait for a process that is gone."""

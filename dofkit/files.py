@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import secrets
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
+
+from dofkit.parts import fill, remove_abandoned, unfinished_file
 
 MAX_PIXELS = 100_000_000
 """Pictures with more pixels are refused (100 megapixels hold 1.2 GB as float32 RGB)."""
@@ -161,18 +162,17 @@ def write_bytes(file: Path, data: bytes) -> None:
 def write_together(contents: Mapping[Path, bytes]) -> None:
     """Put several files in place: all are written to disk before the first one appears under its name.
 
-    Written to hidden neighbours (`.NAME.xxxxxxxx.part`), synced and moved over; removed on any failure.
+    Written to hidden neighbours (`dofkit.parts`), synced and moved over; removed on any failure. What a killed
+    process was writing under the same names is removed as well.
     """
     with contextlib.ExitStack() as undo:
         parts = []
         for file, data in contents.items():
             target = file.resolve() if file.is_symlink() else file
-            part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
-            undo.callback(part.unlink, missing_ok=True)
-            with _naming(file), part.open("xb") as handle:
-                handle.write(data)
-                handle.flush()
-                os.fsync(handle.fileno())
+            remove_abandoned(target.parent, target.name)
+            with _naming(file):
+                part, handle = undo.enter_context(unfinished_file(target))
+                fill(handle, data)
             parts.append((file, part, target))
         for file, part, target in parts:
             with _naming(file):

@@ -32,6 +32,7 @@ from dofkit.datasets.item import PathLike
 from dofkit.datasets.scene_cache import Kind, Split
 from dofkit.files import PhotoError, write_bytes
 from dofkit.filtering import blur_radius
+from dofkit.parts import remove_abandoned
 from dofkit.pipeline import PortraitMode
 from dofkit.workers import Share
 
@@ -268,8 +269,7 @@ def _claim(folder: Path, told: dict[str, Any]) -> None:
     try:
         for split in SPLITS:
             (folder / split).mkdir(parents=True, exist_ok=True)
-            for part in (folder / split).glob(".*.part"):
-                part.unlink(missing_ok=True)  # of a process that was killed
+            remove_abandoned(folder / split)
         there = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
     except OSError as error:
         raise PhotoError(f"cannot use the folder '{folder}' ({error.strerror or error}): choose another") from error
