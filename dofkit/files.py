@@ -29,6 +29,7 @@ MAX_PIXELS = 100_000_000
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 """Suffixes that can be written, and Pillow's name for each."""
 
+_MAX_CLEAR = MAX_PIXELS * 3 // 4  # a fourth channel takes a third more memory
 _ALWAYS_FINE = 16_000_000  # pixels; above, a file too small for its pixels is a lie or a bomb
 _PIXELS_PER_BYTE = 2000  # a flat 8-bit PNG reaches 1000, a photograph 20
 _ORIENTATION = 0x0112
@@ -206,6 +207,10 @@ def _decode(picture: Image.Image, file: Path, max_pixels: int) -> Decoded:
     if width * height > max_pixels:
         raise PhotoError(f"'{file}' has {width}x{height} = {width * height:,} pixels, over the limit of "
                          f"{max_pixels:,}: scale it down first")
+    clear = "transparency" in picture.info or picture.mode.upper().endswith("A")
+    if clear and width * height > _MAX_CLEAR:
+        raise PhotoError(f"'{file}' has {width * height:,} pixels with opacity, over the limit of {_MAX_CLEAR:,}: "
+                         "scale it down first, or save it without opacity")
     size = file.stat().st_size
     if width * height > max(_ALWAYS_FINE, _PIXELS_PER_BYTE * size):
         raise PhotoError(f"'{file}' claims {width}x{height} pixels in {size:,} bytes: it is damaged or no photograph; "

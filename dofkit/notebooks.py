@@ -45,8 +45,9 @@ def read_notebook(path: Path) -> NotebookNode:
         return nbformat.read(path, as_version=4)
     except OSError as error:
         raise NotebookError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, KeyError, AttributeError, TypeError, nbformat.ValidationError) as error:
-        raise NotebookError(f"{path} is no notebook: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # of a file that is no notebook its reader raises nearly anything
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise NotebookError(f"{path} is no notebook: {reason}") from None
 
 
 def normalised(source: NotebookNode, executed: NotebookNode | None = None) -> NotebookNode:

@@ -170,7 +170,10 @@ def reproduce(plan: Plan, *, progress: bool | None = None) -> list[Run]:
 def run_notebook(path: Path, plan: Plan, *, bar: bool = False) -> Run:
     """Run one notebook with papermill in its own folder and keep the result, also that of a failure."""
     output = plan.output / (path.parent.name if path.parent.name == "solutions" else "") / path.name
-    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise _cannot_keep(output, failure) from failure
     started = time.monotonic()
     current: list[Any] = [None]
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it logs on a failure is in our report
@@ -202,6 +205,8 @@ def run_notebook(path: Path, plan: Plan, *, bar: bool = False) -> Run:
     except (DeadKernelError, RuntimeError) as failure:
         source = current[0].source if current[0] is not None else ""
         error = _report(path, output, source, f"the kernel died ({failure}): often a lack of memory")
+    except OSError as failure:
+        raise _cannot_keep(output, failure) from failure
     return Run(path, output, time.monotonic() - started, error)
 
 
@@ -253,6 +258,11 @@ def _load(path: Path) -> nbformat.NotebookNode:
     notebook = read_notebook(path)
     notebook.metadata.setdefault("kernelspec", dict(KERNEL))
     return notebook
+
+
+def _cannot_keep(output: Path, error: OSError) -> NotebookError:
+    return NotebookError(f"cannot write '{output}' ({error.strerror or error}): free some space, or choose another "
+                         "folder with --output")
 
 
 def _report(path: Path, output: Path, source: str, reason: str) -> str:

@@ -66,7 +66,7 @@ def test_a_whole_folder_is_cleaned_of_dead_writers(tmp_path, writer):
 
 def test_what_is_not_named_like_a_part_or_is_a_link_stays(tmp_path):
     (tmp_path / "precious").write_text("kept")
-    for name in (".a.txt.part", ".a.txt.0123abc.part", ".a.txt.0123ABCD.part", "a.txt.0123abcd.part", ".a.0123abcd.part~"):
+    for name in (".a.txt.part", ".a.txt.0123abc.part", ".a.0123ABCD.part", "a.txt.0123abcd.part", ".a.0123abcd.part~"):
         (tmp_path / name).write_text("")
     (tmp_path / ".a.txt.0123abcd.part").symlink_to("precious")
     before = names(tmp_path)
@@ -105,6 +105,6 @@ def test_a_part_taken_for_abandoned_before_it_was_locked_is_made_anew(tmp_path, 
 
 def test_a_failure_leaves_no_part(tmp_path):
     (tmp_path / "b").mkdir()
-    with pytest.raises(PhotoError, match="cannot write .*b' .Is a directory"):
+    with pytest.raises(PhotoError, match=r"cannot write .*b' .Is a directory"):
         write_together({tmp_path / "a": b"1", tmp_path / "b": b"2"})
     assert [name for name in names(tmp_path) if name.startswith(".")] == []

@@ -9,14 +9,14 @@ processes may fill one cache, and any of them may be killed. What cannot be read
 
 from __future__ import annotations
 
-import io
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from dofkit.arrays import pack_arrays, read_arrays
 from dofkit.cache import cache_dir
 from dofkit.datasets.item import DataError, Dataset, Item
 from dofkit.files import write_bytes
@@ -95,18 +95,18 @@ def _render(split: Split, kind: Kind, size: tuple[int, int], seed: int, name: st
 
 
 def _packed(item: Item) -> bytes:
-    file = io.BytesIO()
     known = {what: getattr(item, what) for what in ("mask", "depth", "pairs")}
-    np.savez_compressed(file, image=np.rint(item.image * 255).astype(np.uint8), **known)
-    return file.getvalue()
+    return pack_arrays(image=np.rint(item.image * 255).astype(np.uint8), **known)
 
 
 def _load(path: Path, size: tuple[int, int], name: str) -> Item | None:
     """The kept item, or None if there is none that is whole."""
+    kept: dict[str, Any] | None = read_arrays(path, ["image", "mask", "depth", "pairs"])
+    if kept is None or kept["image"].dtype != np.uint8:
+        return None
+    image = np.divide(kept.pop("image"), 255, dtype=np.float32)
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
-            image = np.divide(kept["image"], 255, dtype=np.float32)
-            item = Item(image, kept["mask"], kept["depth"], kept["pairs"], name)
-    except Exception:  # absent, cut short, scribbled over: NumPy and zipfile raise all sorts
+        item = Item(image, **kept, name=name)
+    except DataError:
         return None
     return item if item.shape == tuple(size) else None

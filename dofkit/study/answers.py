@@ -167,10 +167,14 @@ def _parse(data: bytes, file: Path) -> list[Answer]:
         raise AnswersError(f"'{file}' begins with {lines[0][:60]!r}, not with {HEADER!r}: "
                            "it holds no answers of a study")
     found: dict[tuple[str, str], Answer] = {}
-    for number, row in enumerate(csv.reader(lines[1:]), 2):
-        if row:
-            answer = _answer(row, f"'{file}', line {number}")
-            found.setdefault((answer.subject, answer.picture), answer)
+    number = 1
+    try:
+        for number, row in enumerate(csv.reader(lines[1:]), 2):
+            if row:
+                answer = _answer(row, f"'{file}', line {number}")
+                found.setdefault((answer.subject, answer.picture), answer)
+    except csv.Error as error:
+        raise AnswersError(f"'{file}', line {number + 1}: no line of a table ({error}): mend or remove it") from None
     return list(found.values())
 
 
