@@ -254,9 +254,9 @@ def _value(text: str) -> Any:
 
 
 def _load(path: Path) -> nbformat.NotebookNode:
-    """The notebook with a kernel named in it, which papermill insists on."""
+    """The notebook with our kernel named in it: papermill insists on one, and fails on those it does not know."""
     notebook = read_notebook(path)
-    notebook.metadata.setdefault("kernelspec", dict(KERNEL))
+    notebook.metadata.update(kernelspec=dict(KERNEL), language_info={"name": "python"})
     return notebook
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import math
 import os
 import unicodedata
 from collections.abc import Iterator
@@ -185,6 +186,8 @@ def _answer(row: list[str], where: str) -> Answer:
     if answer not in CHOICES:
         raise AnswersError(f"{where}: the answer {answer!r} is neither real nor computer: mend or remove the line")
     try:
+        if not math.isfinite(float(seconds)):
+            raise ValueError
         return Answer(subject, picture, int(position), float(seconds), answer)
     except ValueError:
         raise AnswersError(f"{where}: {position!r} and {seconds!r} should be a position and a time in seconds: "
