@@ -73,9 +73,11 @@ def test_a_spoilt_manifest(tmp_path, data):
         content = f"{text}\n[[kit]]\nname = 'x'\ntitle = 'x'\nstatus = 'made'\n".replace(
             f"{field} = ", f"{field} = {data.draw(st.sampled_from(ODD_TOML))} # ").encode()
     elif way == 2:
-        content = f"{data.draw(st.sampled_from(['figure', 'kit', 'x']))} = {data.draw(st.sampled_from(ODD_TOML))}".encode()
+        section = data.draw(st.sampled_from(["figure", "kit", "x"]))
+        content = f"{section} = {data.draw(st.sampled_from(ODD_TOML))}".encode()
     else:
-        content = text.replace("[[figure]]", data.draw(st.sampled_from(["[figure]", "[figure.x]", "[[x]]"])), 1).encode()
+        head = data.draw(st.sampled_from(["[figure]", "[figure.x]", "[[x]]"]))
+        content = text.replace("[[figure]]", head, 1).encode()
     (tmp_path / "manifest.toml").write_bytes(content)
 
     def read():
@@ -86,10 +88,11 @@ def test_a_spoilt_manifest(tmp_path, data):
 
 
 VALUES = st.one_of(
-    st.text(max_size=40), st.sampled_from(["~", "~nobody-of-that-name", "(" * 300, "-" * 5000 + "1", "9" * 5000, "1e999",
-                                           "nan", "b'x'", "{1, 2}", "1j", "...", "'" * 300, "[" * 100 + "]" * 100,
+    st.text(max_size=40), st.sampled_from(["~", "~nobody-of-that-name", "(" * 300, "-" * 5000 + "1", "9" * 5000,
+                                           "1e999", "nan", "b'x'", "{1, 2}", "1j", "...", "'" * 300, "[" * 100 + "]" * 100,
                                            f"[{'1, ' * 200}]", "__import__('os').system('false')", "\\x", "'\\d'",
-                                           "None", "'\\ud800'", "{'a': [1, (2,)]}", "f'{1}'", "", "=", "\n", "a" * 300]),
+                                           "None", "'\\ud800'", "{'a': [1, (2,)]}", "f'{1}'", "", "=", "\n",
+                                           "a" * 300]),
     st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
                  lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
                  max_leaves=6).map(repr))
@@ -104,9 +107,9 @@ def test_any_parameter_becomes_a_line_of_python_that_says_it(tmp_path, name, sig
         return
     path = tmp_path / "a.ipynb"
     path.write_text(json.dumps(NOTEBOOK))
-    changed = outcome("parameter against a notebook", lambda: (
-        check_parameters(Plan([path], tmp_path, dict([parsed]))) or _changed(path, Plan([path], tmp_path, dict([parsed])))),
-        NotebookError)
+    plan = Plan([path], tmp_path, dict([parsed]))
+    changed = outcome("parameter against a notebook", lambda: check_parameters(plan) or _changed(path, plan),
+                      NotebookError)
     if not isinstance(changed, NotebookError):
         written = ast.parse(PythonTranslator.codify(changed))
         assert all(isinstance(line, ast.Assign) for line in written.body) and len(written.body) == len(changed)

@@ -63,8 +63,8 @@ def test_a_spoilt_study_or_key(tmp_path, data):
 ROWS = st.lists(st.one_of(
     st.sampled_from(["Ada,00000001,1,2.50,real", "Ada,00000001,1,2.50,maybe", "Ada,00000001,1,nan,real", '"', '"a\nb"',
                      "Ada,00000009,1,2.50,real", "Ada,00000001,x,2.50,real", "simulated 01,00000001,1,0.00,real",
-                     "Ada,00000001,1,1e999,real", f"Ada,00000001,{'9' * 5000},2,real", "x" * 140_000, "\r", "a\rb", "\0",
-                     HEADER, ",,,,real", "Ada,00000001,1,2.50,real\r"]),
+                     "Ada,00000001,1,1e999,real", f"Ada,00000001,{'9' * 5000},2,real", "x" * 140_000, "\r", "a\rb",
+                     "\0", HEADER, ",,,,real", "Ada,00000001,1,2.50,real\r"]),
     st.text(max_size=40)), max_size=8)
 
 
