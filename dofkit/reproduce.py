@@ -30,6 +30,7 @@ from traitlets.config import Config
 
 from dofkit import manifest
 from dofkit.notebooks import KERNEL, NotebookError, clean_text, normalised, read_notebook, write_notebook
+from dofkit.parts import remove_abandoned, unfinished_folder
 
 TIME_LIMIT = 1800.0
 """Seconds that one notebook may take in all."""
@@ -155,7 +156,7 @@ def reproduce(plan: Plan, *, progress: bool | None = None) -> list[Run]:
     check_parameters(plan)
     bars = sys.stderr.isatty() if progress is None else progress
     runs: list[Run] = []
-    with kernel_environment(), tqdm(plan.notebooks, unit="notebook", disable=not bars) as outer:
+    with kernel_environment(plan.output), tqdm(plan.notebooks, unit="notebook", disable=not bars) as outer:
         for path in outer:
             outer.set_description(path.stem)
             run = run_notebook(path, plan, bar=bars)
@@ -223,20 +224,39 @@ def update(runs: Sequence[Run]) -> list[Path]:
 
 
 @contextlib.contextmanager
-def kernel_environment() -> Iterator[None]:
+def kernel_environment(output: Path) -> Iterator[None]:
     """The environment as kernels need it: absolute folders, as a notebook runs in its own; no MPLBACKEND.
 
-    A kernel shows figures in the page unless that variable names another back end.
+    A kernel shows figures in the page unless that variable names another back end. The files by which we talk to
+    kernels hold keys; they lie in an unfinished folder in `output`, so that a kill leaves none of them for long.
     """
-    before = {name: os.environ[name] for name in (*FOLDERS, "MPLBACKEND") if os.environ.get(name)}
-    try:
-        os.environ.update(
-            {name: str(Path(before[name]).expanduser().absolute()) for name in FOLDERS if name in before}
-        )
-        os.environ.pop("MPLBACKEND", None)
-        yield
-    finally:
-        os.environ.update(before)
+    before = {name: os.environ.get(name) for name in (*FOLDERS, "MPLBACKEND", "JUPYTER_RUNTIME_DIR")}
+    with _room_for_kernels(output) as talk:
+        try:
+            for name in FOLDERS:
+                if folder := before[name]:
+                    os.environ[name] = str(Path(folder).expanduser().absolute())
+            os.environ.pop("MPLBACKEND", None)
+            os.environ["JUPYTER_RUNTIME_DIR"] = str(talk)
+            yield
+        finally:
+            for name, value in before.items():
+                if value is not None:
+                    os.environ[name] = value
+                else:
+                    os.environ.pop(name, None)
+
+
+@contextlib.contextmanager
+def _room_for_kernels(output: Path) -> Iterator[Path]:
+    with contextlib.ExitStack() as stack:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            remove_abandoned(output, "kernels")
+            folder = stack.enter_context(unfinished_folder(output / "kernels"))
+        except OSError as failure:
+            raise _cannot_keep(output, failure) from failure
+        yield folder
 
 
 def _changed(path: Path, plan: Plan) -> dict[str, Any]:
@@ -249,7 +269,7 @@ def _changed(path: Path, plan: Plan) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
 
 
