@@ -86,7 +86,7 @@ def _user() -> str:
 def _usable(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=folder):  # has no name on Linux: a kill leaves nothing
             return True
     except OSError:
         return False

@@ -28,6 +28,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from dofkit.engines import Engine, TrainingError
 from dofkit.files import PhotoError, write_together
+from dofkit.parts import remove_abandoned
 
 CHECKPOINT, BEST, CURVE = "checkpoint.pt", "best.safetensors", "curve.json"
 
@@ -132,8 +133,7 @@ class Checkpoints:
         """Make the folder; remove what a killed process was writing."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in (CHECKPOINT, BEST, CURVE):
-            for part in self.folder.glob(f".{name}.*.part"):
-                part.unlink()
+            remove_abandoned(self.folder, name)
 
     def _by_main(self, action: Callable[[], None]) -> None:
         """Let the main process act, and all fail if it fails: none may wait for a process that is gone."""
@@ -151,36 +151,55 @@ class Checkpoints:
 
     def _load(self, file: Path) -> Record:
         content = _read(file)
-        there = content["identity"]
+        there: dict[str, str] = content["identity"]
         keys = [key for key in there | self.identity if there.get(key) != self.identity.get(key)]
         if keys:
             told = "; ".join(f"{key}: {there.get(key, 'none')} there, {self.identity.get(key, 'none')} here"
                              for key in keys[:3])
             more = f"; and {len(keys) - 3} more" if len(keys) > 3 else ""
             raise TrainingError(f"'{file}' is of another training ({told}{more}): name another folder for this one")
-        for name, part in self.parts.items():
-            part.load_state_dict(content[name])
-        _set_random_state(content["random"], self.engine.device)
-        return Record(**content["record"])
+        try:
+            for name, part in self.parts.items():
+                part.load_state_dict(content[name])
+            _set_random_state(content["random"], self.engine.device)
+            return _checked(Record(**content["record"]), self.model)
+        except Exception as error:  # torch raises nearly anything about states of another kind
+            raise _damaged(file, error) from error
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
         data = file.read_bytes()
         with zipfile.ZipFile(io.BytesIO(data)) as archive:  # torch.load would not check the sums
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise ValueError("torch.save compresses nothing")  # so it cannot grow when it is read
             damaged = archive.testzip()
         if damaged is not None:
             raise ValueError(f"wrong checksum in {damaged}")
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         wanted = {"model", "optimizer", "record", "identity", "random"}
-        if not (isinstance(content, dict) and wanted <= set(content)
+        if not (isinstance(content, dict) and wanted <= set(content) and isinstance(content["identity"], dict)
                 and set(content["record"]) == {entry.name for entry in fields(Record)}):
             raise ValueError("not written by this version")
         return content
     except Exception as error:  # readers of damaged files raise nearly anything
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise TrainingError(f"'{file}' is damaged, or not a checkpoint of this version ({reason}): delete it to begin "
-                            "again, or name another folder") from error
+        raise _damaged(file, error) from error
+
+
+def _damaged(file: Path, error: Exception) -> TrainingError:
+    reason = str(error).partition("\n")[0] or type(error).__name__
+    return TrainingError(f"'{file}' is damaged, or not a checkpoint of this version ({reason}): delete it to begin "
+                         "again, or name another folder")
+
+
+def _checked(record: Record, model: nn.Module) -> Record:
+    """The record, if its parts are of the right kinds and its weights are those of the model."""
+    shapes = {name: values.shape for name, values in model.state_dict().items()}
+    numbers = (record.step, record.best_step, record.seconds, 0.0 if record.best is None else record.best)
+    if not (all(isinstance(number, (int, float)) for number in numbers) and isinstance(record.curve, list)
+            and {name: values.shape for name, values in record.weights.items()} == shapes):
+        raise ValueError("a record of another kind")
+    return record
 
 
 def _identity(model: nn.Module, optimizer: Optimizer, scheduler: LRScheduler | None, steps: int) -> dict[str, str]:

@@ -14,7 +14,6 @@ scenes, from their spread; nobody types one in:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +23,7 @@ from typing import Any
 
 from dofkit import paper
 from dofkit.figures import markdown_table
-from dofkit.results import read_results
+from dofkit.results import ResultsError, read_json, read_results
 from dofkit.study.report import Comparison, paper_report
 
 VERDICTS = ("holds in kind", "undecided", "does not hold here", "cannot be tested")
@@ -88,7 +87,7 @@ def claims_page(figures: Path) -> str:
     """
     rows, counts = [], dict.fromkeys(VERDICTS, 0)
     for statement in statements(figures):
-        finding = None if statement.find is None else statement.find()
+        finding = None if statement.find is None else _found(statement.find, figures)
         said = "cannot be tested" if finding is None else verdict(finding)
         counts[said] += 1
         rows.append({
@@ -103,6 +102,17 @@ def claims_page(figures: Path) -> str:
             "the weights; `dofkit/claims.py` holds the rules. Reported and measured numbers are of different data.\n\n")
     told = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
     return f"{head}{len(rows)} claims: {told}.\n\n{markdown_table(rows)}\n"
+
+
+def _found(find: Callable[[], Finding], figures: Path) -> Finding:
+    try:
+        return find()
+    except (KeyError, IndexError, TypeError, AttributeError, ArithmeticError, ValueError) as error:
+        if isinstance(error, ResultsError):
+            raise
+        raise ResultsError(f"a file in '{figures}' or beside the weights lacks what a claim needs, or is damaged "
+                           f"({type(error).__name__}: {error}): run `dofkit reproduce`, or check the files out again"
+                           ) from error
 
 
 def statements(figures: Path) -> Iterator[Statement]:
@@ -152,8 +162,7 @@ class _Files:
         self.figures = figures
 
     def figure(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.figures / f"{name}.json").read_text(encoding="utf-8"))
-        return found
+        return read_json(self.figures / f"{name}.json")
 
     def guided_kernel(self) -> Finding:
         leak = self.figure("fig03_guided_kernel")["metrics"]["leak"]
@@ -196,7 +205,7 @@ class _Files:
         return _compared("step at the outline", ours, "coarse", coarse, 1, "", "200 test scenes, three trainings")
 
     def ablation(self, name: str, source: str) -> Finding:
-        cells = json.loads((self.figures / "ablation.json").read_text(encoding="utf-8"))["cells"][source]
+        cells = self.figure("ablation")["cells"][source]
         part = cells["day"]["gains"][name]
         measure = part["argued by"]
         gain = part[measure]

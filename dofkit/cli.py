@@ -69,6 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _report(f"{error} (`make install` sets up everything)", 1)
     except MemoryError:
         return _report("not enough memory: use a smaller picture", 1)
+    except RuntimeError as error:
+        if "allocate memory" not in str(error):  # torch's own kind of MemoryError
+            raise
+        return _report("not enough memory: use a smaller picture, or less at once", 1)
     except OSError as error:
         return _report(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), 2)
     except ValueError as error:

@@ -86,7 +86,7 @@ def to_srgb(values: np.ndarray, mode: str, profile: bytes) -> tuple[np.ndarray |
                 return exact, note
             values, note = (values >> 8).astype(np.uint8), f"{note} (8 bits of 16)"
         changed = ImageCms.applyTransform(Image.fromarray(values, mode), transform)
-    except (ImageCms.PyCMSError, OSError, ValueError, struct.error) as error:
+    except (ImageCms.PyCMSError, OSError, ValueError, LookupError, struct.error) as error:
         return None, f"the embedded colour profile is damaged and is ignored ({error})"
     return np.divide(np.asarray(changed), 255, dtype=np.float32), note
 
@@ -105,14 +105,20 @@ def _curves_and_matrix(values: np.ndarray, profile: bytes) -> np.ndarray | None:
     if "A2B0" in tags:
         return None
     if values.ndim == 2:
-        light = _through_curve(values, tags["kTRC"]) if "kTRC" in tags else None
-        return None if light is None else np.repeat(linear_to_srgb(np.clip(light, 0, 1))[..., None], 3, 2)
+        if "kTRC" not in tags:
+            return None
+        grey = linear_to_srgb(_curve(tags["kTRC"]))[values]
+        return np.repeat(grey[..., None], 3, 2)
     if not all(c + part in tags for c in "rgb" for part in ("XYZ", "TRC")):
         return None
     columns = [np.array(struct.unpack(">3i", tags[f"{c}XYZ"][8:20])) / 65536 for c in "rgb"]
     mixing = (np.linalg.inv(_SRGB_D50) @ np.stack(columns, 1)).astype(np.float32)
-    light = np.stack([_through_curve(values[..., c], tags["rgb"[c] + "TRC"]) for c in range(3)], -1)
-    return linear_to_srgb(np.clip(light @ mixing.T, 0, 1))
+    curves = [_curve(tags[f"{c}TRC"]) for c in "rgb"]
+    colours = np.empty(values.shape, np.float32)
+    for row, colour in zip(values, colours, strict=True):  # all at once would take four times the picture's memory
+        light = np.stack([curve[row[:, c]] for c, curve in enumerate(curves)], -1)
+        colour[:] = linear_to_srgb(np.clip(light @ mixing.T, 0, 1))
+    return colours
 
 
 def _tags(profile: bytes) -> dict[str, bytes]:
@@ -122,24 +128,29 @@ def _tags(profile: bytes) -> dict[str, bytes]:
     return {name.decode("latin-1"): profile[start : start + size] for name, start, size in entries}
 
 
-def _through_curve(values: np.ndarray, tag: bytes) -> np.ndarray:
-    """Linear light of uint16 values by a 'curv' (gamma or table) or 'para' (function types 0 to 4) tag."""
-    x = np.arange(65536) / 65535
+def _curve(tag: bytes) -> np.ndarray:
+    """Linear light in [0, 1] of all 65536 values, by a profile's curve."""
+    with np.errstate(all="ignore"):  # of a damaged one
+        curve = _points(tag, np.arange(65536) / 65535)
+    if not np.isfinite(curve).all():
+        raise ValueError("a curve is not finite")
+    return np.clip(curve, 0, 1).astype(np.float32)
+
+
+def _points(tag: bytes, x: np.ndarray) -> np.ndarray:
+    """A curve at `x`: a 'curv' (gamma or table) or 'para' (function types 0 to 4) tag."""
     if tag[:4] == b"curv":
         count = struct.unpack_from(">I", tag, 8)[0]
         points = np.array(struct.unpack_from(f">{count}H", tag, 12))
         if count <= 1:
-            curve = x ** (points[0] / 256 if count else 1)
-        else:
-            curve = np.interp(x, np.linspace(0, 1, count), points / 65535)
-    elif tag[:4] == b"para":
+            return x ** (points[0] / 256 if count else 1)
+        return np.interp(x, np.linspace(0, 1, count), points / 65535)
+    if tag[:4] == b"para":
         kind = struct.unpack_from(">H", tag, 8)[0]
         given = np.array(struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", tag, 12)) / 65536
         g, a, b, c, d, e, f = _parameters(kind, given)
-        curve = np.where(x >= d, np.maximum(a * x + b, 0) ** g + e, c * x + f)
-    else:
-        raise ValueError(f"curve of kind {tag[:4]!r}")
-    return curve.astype(np.float32)[values]
+        return np.where(x >= d, np.maximum(a * x + b, 0) ** g + e, c * x + f)
+    raise ValueError(f"curve of kind {tag[:4]!r}")
 
 
 def _parameters(kind: int, given: np.ndarray) -> tuple[float, ...]:

@@ -11,6 +11,7 @@ is one, and `fabric` one for several processes through Lightning Fabric (`pip in
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -184,12 +185,16 @@ def check_devices(devices: int) -> None:
     Raises
     ------
     TrainingError
-        Lightning Fabric is not installed; fewer than one device; more devices than GPUs in a machine with GPUs.
+        Lightning Fabric is not installed; fewer than one device; more devices than GPUs in a machine with GPUs, or than
+        cores (or 8) in one without.
     """
     if devices < 1:
         raise TrainingError(f"cannot train on {devices} devices: use 1 or more")
     if torch.cuda.is_available() and devices > torch.cuda.device_count():
         raise TrainingError(f"cannot train on {devices} devices: this machine has {torch.cuda.device_count()} GPU(s)")
+    cores = os.cpu_count() or 1
+    if not torch.cuda.is_available() and devices > max(cores, 8):
+        raise TrainingError(f"cannot train on {devices} devices: each is a process, and this machine has {cores} cores")
     try:
         import lightning_fabric  # noqa: F401
     except ImportError as error:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import secrets
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,12 +21,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from dofkit.parts import fill, remove_abandoned, unfinished_file
+
 MAX_PIXELS = 100_000_000
 """Pictures with more pixels are refused (100 megapixels hold 1.2 GB as float32 RGB)."""
 
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 """Suffixes that can be written, and Pillow's name for each."""
 
+_MAX_CLEAR = MAX_PIXELS * 3 // 4  # a fourth channel takes a third more memory
 _ALWAYS_FINE = 16_000_000  # pixels; above, a file too small for its pixels is a lie or a bomb
 _PIXELS_PER_BYTE = 2000  # a flat 8-bit PNG reaches 1000, a photograph 20
 _ORIENTATION = 0x0112
@@ -161,18 +163,17 @@ def write_bytes(file: Path, data: bytes) -> None:
 def write_together(contents: Mapping[Path, bytes]) -> None:
     """Put several files in place: all are written to disk before the first one appears under its name.
 
-    Written to hidden neighbours (`.NAME.xxxxxxxx.part`), synced and moved over; removed on any failure.
+    Written to hidden neighbours (`dofkit.parts`), synced and moved over; removed on any failure. What a killed
+    process was writing under the same names is removed as well.
     """
     with contextlib.ExitStack() as undo:
         parts = []
         for file, data in contents.items():
             target = file.resolve() if file.is_symlink() else file
-            part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
-            undo.callback(part.unlink, missing_ok=True)
-            with _naming(file), part.open("xb") as handle:
-                handle.write(data)
-                handle.flush()
-                os.fsync(handle.fileno())
+            remove_abandoned(target.parent, target.name)
+            with _naming(file):
+                part, handle = undo.enter_context(unfinished_file(target))
+                fill(handle, data)
             parts.append((file, part, target))
         for file, part, target in parts:
             with _naming(file):
@@ -206,6 +207,10 @@ def _decode(picture: Image.Image, file: Path, max_pixels: int) -> Decoded:
     if width * height > max_pixels:
         raise PhotoError(f"'{file}' has {width}x{height} = {width * height:,} pixels, over the limit of "
                          f"{max_pixels:,}: scale it down first")
+    clear = "transparency" in picture.info or picture.mode.upper().endswith("A")
+    if clear and width * height > _MAX_CLEAR:
+        raise PhotoError(f"'{file}' has {width * height:,} pixels with opacity, over the limit of {_MAX_CLEAR:,}: "
+                         "scale it down first, or save it without opacity")
     size = file.stat().st_size
     if width * height > max(_ALWAYS_FINE, _PIXELS_PER_BYTE * size):
         raise PhotoError(f"'{file}' claims {width}x{height} pixels in {size:,} bytes: it is damaged or no photograph; "

@@ -102,12 +102,14 @@ def read_manifest(path: Path | None = None) -> dict[str, Item]:
 def _read(path: Path, _time: int, _size: int) -> dict[str, Item]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ManifestError(f"cannot read {path}: {error}") from None
     items: dict[str, Item] = {}
     for kind, entries in content.items():
         if kind not in KINDS:
             raise ManifestError(f"{path.name}: unknown section [[{kind}]]; there are {', '.join(KINDS)}")
+        if not (isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)):
+            raise ManifestError(f"{path.name}: {kind} is no list of entries: each begins with [[{kind}]]")
         for entry in entries:
             item = _item(kind, entry, path.name)
             if item.name in items:
@@ -123,6 +125,8 @@ def _item(kind: str, entry: dict[str, str], where: str) -> Item:
         raise ManifestError(f"{where}: {name} has unknown fields: {', '.join(sorted(unknown))}")
     if missing := {"name", "title", "status"} - set(entry):
         raise ManifestError(f"{where}: {name} lacks {', '.join(sorted(missing))}")
+    if wrong := [field for field, value in entry.items() if not isinstance(value, str)]:
+        raise ManifestError(f"{where}: {name} has a {wrong[0]} that is no text")
     if entry["status"] not in STATUSES:
         raise ManifestError(f"{where}: {name} is {entry['status']!r}; there are {', '.join(STATUSES)}")
     item = Item(kind=kind, **entry)
@@ -174,8 +178,10 @@ def _check_files(folder: Path, item: Item) -> list[str]:
         faults.append(f"{item.name}{endings[0]} is {item.status!r} in the manifest, but missing")
     try:
         provenance = json.loads((folder / f"{item.name}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return [*faults, f"{item.name}.json is missing or broken"]
+    if not isinstance(provenance, dict):
+        return [*faults, f"{item.name}.json is broken"]
     if provenance.get("notebook") != item.notebook:
         faults.append(
             f"{item.name}.json says notebook {provenance.get('notebook')!r}, the manifest {item.notebook!r}"

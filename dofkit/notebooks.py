@@ -42,11 +42,16 @@ def read_notebook(path: Path) -> NotebookNode:
         If the file is missing or is no notebook.
     """
     try:
-        return nbformat.read(path, as_version=4)
+        notebook = nbformat.read(path, as_version=4)
+        if not isinstance(notebook, NotebookNode):
+            raise ValueError("it is of a format before 4")
+        nbformat.validate(notebook)  # reading only logs what is not as it should be
+        return notebook
     except OSError as error:
         raise NotebookError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, KeyError, AttributeError, TypeError, nbformat.ValidationError) as error:
-        raise NotebookError(f"{path} is no notebook: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # of a file that is no notebook its reader raises nearly anything
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise NotebookError(f"{path} is no notebook: {reason}") from None
 
 
 def normalised(source: NotebookNode, executed: NotebookNode | None = None) -> NotebookNode:

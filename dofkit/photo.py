@@ -159,9 +159,9 @@ def _colours(decoded: Decoded, full: float, notes: list[str]) -> np.ndarray:
     """(H, W, 3) float32 sRGB in [0, 1] from grey, RGB or CMYK numbers; what was done goes into `notes`."""
     mode = {"LA": "L", "RGBA": "RGB"}.get(decoded.mode, decoded.mode)
     colour = decoded.values[..., :-1] if mode != decoded.mode else decoded.values
-    colour = np.ascontiguousarray(colour[..., 0] if mode == "L" and colour.ndim == 3 else colour)
+    colour = colour[..., 0] if mode == "L" and colour.ndim == 3 else colour
     if decoded.icc:
-        converted, note = to_srgb(colour, mode, decoded.icc)
+        converted, note = to_srgb(np.ascontiguousarray(colour), mode, decoded.icc)
         notes.extend([note] if note else [])
         if converted is not None:
             return converted

@@ -9,54 +9,26 @@ very Python, within a time limit; executed notebooks are kept in `build/notebook
 from __future__ import annotations
 
 import ast
-import contextlib
 import logging
-import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import nbformat
 import papermill
-from ipykernel.kernelspec import get_kernel_dict
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from tqdm import tqdm
 from traitlets.config import Config
 
 from dofkit import manifest
+from dofkit.kernels import START_LIMIT, ThisPython, cannot_keep, kernel_environment
 from dofkit.notebooks import KERNEL, NotebookError, clean_text, normalised, read_notebook, write_notebook
-from dofkit.timing import peak_mb
 
 TIME_LIMIT = 1800.0
 """Seconds that one notebook may take in all."""
-START_LIMIT = 120
-"""Seconds that a kernel may take to start; the first one on a slow disk takes long."""
-ROUNDING = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
-"""Instructions that most processors have: with wider ones the short trainings of notebooks 02 and 03 end elsewhere."""
-FOLDERS = ("DOFKIT_FIGURES", "DOFKIT_DATA", "DOFKIT_CACHE")
-
-
-class ThisPython(AsyncKernelManager):
-    """Kernels of the running Python, whatever kernels are registered on this machine."""
-
-    peak: ClassVar[float | None] = None
-    """MB of memory that the last kernel has had at its peak; None where that cannot be told."""
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        """The kernel to start, by this interpreter's full path."""
-        return KernelSpec(**get_kernel_dict())
-
-    async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:  # type: ignore[override]
-        """End the kernel, after a look at its memory."""
-        pid = getattr(self.provisioner, "pid", None)
-        ThisPython.peak = peak_mb(pid) if pid else None
-        await super().shutdown_kernel(now, restart)
 
 
 @dataclass(frozen=True)
@@ -171,7 +143,7 @@ def reproduce(plan: Plan, *, progress: bool | None = None) -> list[Run]:
     check_parameters(plan)
     bars = sys.stderr.isatty() if progress is None else progress
     runs: list[Run] = []
-    with kernel_environment(), tqdm(plan.notebooks, unit="notebook", disable=not bars) as outer:
+    with kernel_environment(plan.output), tqdm(plan.notebooks, unit="notebook", disable=not bars) as outer:
         for path in outer:
             outer.set_description(path.stem)
             run = run_notebook(path, plan, bar=bars)
@@ -186,7 +158,10 @@ def reproduce(plan: Plan, *, progress: bool | None = None) -> list[Run]:
 def run_notebook(path: Path, plan: Plan, *, bar: bool = False) -> Run:
     """Run one notebook with papermill in its own folder and keep the result, also that of a failure."""
     output = plan.output / (path.parent.name if path.parent.name == "solutions" else "") / path.name
-    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise cannot_keep(output, failure) from failure
     started = time.monotonic()
     current: list[Any] = [None]
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it logs on a failure is in our report
@@ -218,6 +193,8 @@ def run_notebook(path: Path, plan: Plan, *, bar: bool = False) -> Run:
     except (DeadKernelError, RuntimeError) as failure:
         source = current[0].source if current[0] is not None else ""
         error = _report(path, output, source, f"the kernel died ({failure}): often a lack of memory")
+    except OSError as failure:
+        raise cannot_keep(output, failure) from failure
     return Run(path, output, time.monotonic() - started, error, ThisPython.peak)
 
 
@@ -233,26 +210,6 @@ def update(runs: Sequence[Run]) -> list[Path]:
     return changed
 
 
-@contextlib.contextmanager
-def kernel_environment() -> Iterator[None]:
-    """The environment as kernels need it: absolute folders, as a notebook runs in its own; no MPLBACKEND; `ROUNDING`.
-
-    A kernel shows figures in the page unless that variable names another back end.
-    """
-    before = dict(os.environ)
-    try:
-        for name in FOLDERS:
-            if before.get(name):
-                os.environ[name] = str(Path(before[name]).expanduser().absolute())
-        for name, value in ROUNDING.items():
-            os.environ.setdefault(name, value)
-        os.environ.pop("MPLBACKEND", None)
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
 def _changed(path: Path, plan: Plan) -> dict[str, Any]:
     """The parameters that differ from the notebook's own: with none, the notebook runs as it is."""
     known = parameters_of(path)
@@ -263,14 +220,14 @@ def _changed(path: Path, plan: Plan) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
 
 
 def _load(path: Path) -> nbformat.NotebookNode:
-    """The notebook with a kernel named in it, which papermill insists on."""
+    """The notebook with our kernel named in it: papermill insists on one, and fails on those it does not know."""
     notebook = read_notebook(path)
-    notebook.metadata.setdefault("kernelspec", dict(KERNEL))
+    notebook.metadata.update(kernelspec=dict(KERNEL), language_info={"name": "python"})
     return notebook
 
 

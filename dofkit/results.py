@@ -42,13 +42,27 @@ def read_results(name: str, folder: Path | None = None) -> dict[str, Any]:
     path = (folder or Path(weights.__file__).parent) / f"{name}.json"
     remedy = "`dofkit train` makes it, in hours, from the data sets; a clean checkout has it"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except OSError as error:
         raise ResultsError(f"no results in '{path}' ({error.strerror}): {remedy}") from error
     except ValueError as error:
         raise ResultsError(f"'{path}' is damaged ({error}): {remedy}") from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises
+    ------
+    OSError, ValueError
+        If there is none, or the file is damaged; the message does not name the file.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("brackets within brackets without end") from None
     if not isinstance(found, dict):
-        raise ResultsError(f"'{path}' holds a {type(found).__name__}, not results by name: {remedy}")
+        raise ValueError(f"it holds a {type(found).__name__}, not results by name")
     return found
 
 

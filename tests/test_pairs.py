@@ -132,7 +132,7 @@ def test_a_kill_leaves_whole_pairs_and_no_process(tmp_path):
     assert not alive(run.pid)
     there = files(tmp_path, "train")
     assert there and all(read_pair(file) is not None for file in there)
-    left = tmp_path / "train" / ".scenes-whole-body-000000.npz.0.part"
+    left = tmp_path / "train" / ".scenes-whole-body-000000.npz.0123abcd.part"
     left.write_bytes(b"half")
     make_pairs("quick", tmp_path, run=lambda work, tasks: iter(()))
     assert not left.exists()

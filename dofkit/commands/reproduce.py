@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import json
 import os
 import sys
@@ -111,8 +112,9 @@ def parse_parameter(text: str) -> tuple[str, Any]:
     name, sign, value = text.partition("=")
     if not (sign and name.isidentifier()):
         raise NotebookError(f"parameter {text!r} is not of the form NAME=VALUE")
-    if value and Path(value).expanduser().exists():
-        return name, str(Path(value).expanduser().absolute())
+    with contextlib.suppress(OSError, RuntimeError, ValueError):  # too long for a name, ~nobody: no file then
+        if value and Path(value).expanduser().exists():
+            return name, str(Path(value).expanduser().absolute())
     try:
         return name, ast.literal_eval(value)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

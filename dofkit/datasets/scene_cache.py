@@ -9,18 +9,18 @@ processes may fill one cache, and any of them may be killed. What cannot be read
 
 from __future__ import annotations
 
-import io
-import time
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from dofkit.arrays import pack_arrays, read_arrays
 from dofkit.cache import cache_dir
 from dofkit.datasets.item import DataError, Dataset, Item
 from dofkit.files import write_bytes
+from dofkit.parts import remove_abandoned
 from dofkit.photo import PhotoError
 from dofkit.scenes import VERSION, portrait_scene
 
@@ -29,8 +29,6 @@ Split = Literal["train", "validation", "test"]
 
 PAIRS = 256
 """Ordinal pairs kept with each scene."""
-
-_ABANDONED = 3600.0  # seconds after which an unfinished file belongs to a process that is no more
 
 
 def scenes(n: int, *, split: Split, kind: Kind, size: tuple[int, int] = (128, 128)) -> Dataset:
@@ -70,7 +68,7 @@ def scenes(n: int, *, split: Split, kind: Kind, size: tuple[int, int] = (128, 12
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"nowhere to keep the scenes: {error}") from error
-    _remove_abandoned(folder)
+    remove_abandoned(folder)
     reader = partial(_read, folder, split, kind, size)
     name = f"scenes, {kind}, {split}, {size[1]} x {size[0]}"
     return Dataset(name, range(n), reader, {"rendered by code": n})
@@ -97,28 +95,18 @@ def _render(split: Split, kind: Kind, size: tuple[int, int], seed: int, name: st
 
 
 def _packed(item: Item) -> bytes:
-    file = io.BytesIO()
     known = {what: getattr(item, what) for what in ("mask", "depth", "pairs")}
-    np.savez_compressed(file, image=np.rint(item.image * 255).astype(np.uint8), **known)
-    return file.getvalue()
+    return pack_arrays(image=np.rint(item.image * 255).astype(np.uint8), **known)
 
 
 def _load(path: Path, size: tuple[int, int], name: str) -> Item | None:
     """The kept item, or None if there is none that is whole."""
+    kept: dict[str, Any] | None = read_arrays(path, ["image", "mask", "depth", "pairs"])
+    if kept is None or kept["image"].dtype != np.uint8:
+        return None
+    image = np.divide(kept.pop("image"), 255, dtype=np.float32)
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
-            image = np.divide(kept["image"], 255, dtype=np.float32)
-            item = Item(image, kept["mask"], kept["depth"], kept["pairs"], name)
-    except Exception:  # absent, cut short, scribbled over: NumPy and zipfile raise all sorts
+        item = Item(image, **kept, name=name)
+    except DataError:
         return None
     return item if item.shape == tuple(size) else None
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Delete the unfinished files, `.NAME.xxxx.part` of `write_bytes`, of writers that were killed."""
-    for path in folder.glob(".*.part"):
-        try:
-            if time.time() - path.stat().st_mtime > _ABANDONED:
-                path.unlink()
-        except OSError:  # another process was faster
-            continue

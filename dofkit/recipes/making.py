@@ -144,7 +144,7 @@ def claim(folder: Path, identity: Mapping[str, Any], engine: Engine, *, report: 
         differ = [f"{key} {there[key]}, not {identity[key]}" for key in identity if there[key] != identity[key]]
     except OSError as error:
         raise TrainingError(f"cannot use the folder '{folder}' ({error.strerror or error}): choose another") from error
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise TrainingError(f"'{file}' is damaged: delete it, or name another folder") from error
     if differ:
         raise TrainingError(f"in '{folder}' is a training with {' and '.join(differ)}: "

@@ -197,7 +197,7 @@ def _counted(pairs: Path) -> dict[str, Any]:
         made = json.loads((pairs / RECIPE).read_text(encoding="utf-8"))
         real = bool(made["recipe"]["selfies"] or made["recipe"]["bodies"])
         identity = {"profile": made["profile"], "seed": made["seed"], "real": real}
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise DataError(f"no pairs in '{pairs}': make them with `dofkit pairs --out {pairs}`") from error
     return identity | {split: len(list((pairs / split).glob("*.npz"))) for split in ("train", "validation", "test")}
 

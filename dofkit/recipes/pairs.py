@@ -14,7 +14,6 @@ those of several machines through Dask (`pip install 'dofkit[dask]'`).
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -26,12 +25,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dofkit import render
+from dofkit.arrays import pack_arrays, read_arrays
 from dofkit.coarse import Mode
 from dofkit.datasets import DataError, Dataset, Item, ccp, resize, scenes, selfie
 from dofkit.datasets.item import PathLike
 from dofkit.datasets.scene_cache import Kind, Split
 from dofkit.files import PhotoError, write_bytes
 from dofkit.filtering import blur_radius
+from dofkit.parts import remove_abandoned
 from dofkit.pipeline import PortraitMode
 from dofkit.workers import Share
 
@@ -165,7 +166,7 @@ def make_pair(task: Task) -> str | None:
     if read_pair(task.file) is not None:
         return None
     try:
-        write_bytes(task.file, _packed(rendered(_resized(task.dataset[task.index], task.side), task)))
+        write_bytes(task.file, pack_arrays(**vars(rendered(_resized(task.dataset[task.index], task.side), task))))
     except PhotoError as error:
         if isinstance(error.__cause__, OSError):
             raise
@@ -239,17 +240,15 @@ def files(folder: Path, split: str) -> list[Path]:
 
 def read_pair(file: Path) -> Pair | None:
     """The pair in a file, or None if there is none that is whole."""
-    try:
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as kept:
-            return Pair(**{name: kept[name] for name in ("image", "result", "mask", "radius")})
-    except Exception:  # absent, cut short, scribbled over: NumPy and zipfile raise all sorts
+    kept = read_arrays(file, ["image", "result", "mask", "radius"])
+    if kept is None:
         return None
-
-
-def _packed(pair: Pair) -> bytes:
-    file = io.BytesIO()
-    np.savez_compressed(file, **vars(pair))
-    return file.getvalue()
+    pair = Pair(**kept)  # type: ignore[arg-type]
+    shape = pair.mask.shape
+    kinds = {name: values.dtype for name, values in kept.items()}
+    fits = (len(shape) == 2 and pair.image.shape == pair.result.shape == (*shape, 3) and pair.radius.shape == shape
+            and kinds == {"image": np.uint8, "result": np.uint8, "mask": np.uint8, "radius": np.float16})
+    return pair if fits else None
 
 
 def _resized(item: Item, side: int) -> Item:
@@ -268,12 +267,11 @@ def _claim(folder: Path, told: dict[str, Any]) -> None:
     try:
         for split in SPLITS:
             (folder / split).mkdir(parents=True, exist_ok=True)
-            for part in (folder / split).glob(".*.part"):
-                part.unlink(missing_ok=True)  # of a process that was killed
+            remove_abandoned(folder / split)
         there = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
     except OSError as error:
         raise PhotoError(f"cannot use the folder '{folder}' ({error.strerror or error}): choose another") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PhotoError(f"'{file}' is damaged: delete it, or name another folder") from error
     if there is None:
         write_bytes(file, (json.dumps(told, indent=1) + "\n").encode())

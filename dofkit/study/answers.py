@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import math
 import os
 import unicodedata
 from collections.abc import Iterator
@@ -167,10 +168,14 @@ def _parse(data: bytes, file: Path) -> list[Answer]:
         raise AnswersError(f"'{file}' begins with {lines[0][:60]!r}, not with {HEADER!r}: "
                            "it holds no answers of a study")
     found: dict[tuple[str, str], Answer] = {}
-    for number, row in enumerate(csv.reader(lines[1:]), 2):
-        if row:
-            answer = _answer(row, f"'{file}', line {number}")
-            found.setdefault((answer.subject, answer.picture), answer)
+    number = 1
+    try:
+        for number, row in enumerate(csv.reader(lines[1:]), 2):
+            if row:
+                answer = _answer(row, f"'{file}', line {number}")
+                found.setdefault((answer.subject, answer.picture), answer)
+    except csv.Error as error:
+        raise AnswersError(f"'{file}', line {number + 1}: no line of a table ({error}): mend or remove it") from None
     return list(found.values())
 
 
@@ -181,6 +186,8 @@ def _answer(row: list[str], where: str) -> Answer:
     if answer not in CHOICES:
         raise AnswersError(f"{where}: the answer {answer!r} is neither real nor computer: mend or remove the line")
     try:
+        if not math.isfinite(float(seconds)):
+            raise ValueError
         return Answer(subject, picture, int(position), float(seconds), answer)
     except ValueError:
         raise AnswersError(f"{where}: {position!r} and {seconds!r} should be a position and a time in seconds: "

@@ -120,7 +120,7 @@ def read_key(study: Study) -> dict[str, str]:
     found = _read(file, f"there is no '{file}': who built the study has the key; put it there")
     key = found.get("kinds")
     if (not isinstance(key, dict) or found.get("id") != study.id or set(key) != set(study.pictures)
-            or not set(key.values()) <= set(KINDS)):
+            or not all(kind in KINDS for kind in key.values())):
         raise StudyError(f"'{file}' is not the key of the study beside it: put the right one there")
     return dict(key)
 
@@ -132,7 +132,7 @@ def _read(file: Path, missing: str) -> dict[str, Any]:
         raise StudyError(missing) from None
     except OSError as error:
         raise StudyError(f"cannot read '{file}' ({error.strerror}): check its permissions") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StudyError(f"'{file}' is damaged ({error}): take it from where the study was built") from None
     if not isinstance(found, dict):
         raise StudyError(f"'{file}' is damaged (no JSON object): take it from where the study was built")

@@ -14,9 +14,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +25,7 @@ from numpy.typing import NDArray
 from dofkit.ablation import through_lens
 from dofkit.colour import srgb_to_linear
 from dofkit.files import FORMATS, PhotoError
+from dofkit.parts import remove_abandoned, unfinished_folder
 from dofkit.photo import encode_photo, read_photo
 from dofkit.pipeline import PortraitMode
 from dofkit.scenes import Scene, portrait_scene
@@ -194,31 +192,21 @@ def _write_study(folder: Path, files: dict[str, bytes], key: dict[str, str], set
     study = {"format": FORMAT, "id": number, "material": material, "settings": settings, "pictures": list(files)}
     texts = {"study.json": _json(study), "key.json": _json({"id": number, "kinds": dict(sorted(key.items()))}),
              "take_the_study.ipynb": _page()}
+    target = folder.absolute()
+    remove_abandoned(target.parent, target.name)
     try:
-        part = Path(tempfile.mkdtemp(dir=folder.absolute().parent, prefix=f".{folder.name[:60]}.", suffix=".part"))
-    except OSError as error:
-        raise StudyError(f"cannot write '{folder}' ({error.strerror}): choose another place") from None
-    try:
-        (part / "pictures").mkdir()
-        for name, data in files.items():
-            (part / "pictures" / f"{name}.jpg").write_bytes(data)
-        for name, text in texts.items():
-            (part / name).write_text(text, encoding="utf-8")
-        part.chmod(0o777 & ~_umask())
-        if folder.is_dir():
-            folder.rmdir()
-        part.rename(folder)
+        with unfinished_folder(target) as part:
+            (part / "pictures").mkdir()
+            for name, data in files.items():
+                (part / "pictures" / f"{name}.jpg").write_bytes(data)
+            for name, text in texts.items():
+                (part / name).write_text(text, encoding="utf-8")
+            if folder.is_dir():
+                folder.rmdir()
+            part.rename(target)
     except OSError as error:
         raise StudyError(f"cannot write '{folder}' ({error.strerror}): free some space or choose another "
                          "place") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _page() -> str:

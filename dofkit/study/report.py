@@ -40,7 +40,7 @@ class Share:
     real, of : counts.
     independent : share with Wilson's interval.
     crossed : share with the interval for other subjects and pictures; None where the single answers are not known or
-        there is one subject.
+        there is one subject or one picture.
     """
 
     real: int
@@ -129,7 +129,7 @@ def read_report(file: Path, study: Study) -> Report:
     tables = {kind: np.array([[says[who, name] for name in study.pictures if key[name] == kind] for who in subjects])
               for kind in KINDS if kind in key.values()}
     counts = {kind: (int(votes.sum()), votes.size) for kind, votes in tables.items()}
-    known = tables if len(subjects) > 1 else {}
+    known = {kind: votes for kind, votes in tables.items() if min(votes.shape) > 1}
     return Report(_shares(counts, known), _comparisons(counts, known), subjects, unfinished, study.material,
                   simulated == {True})
 
@@ -148,8 +148,9 @@ def _comparisons(
     found = []
     for first, second in PAIRS:
         if first in counts and second in counts:
+            both = first in tables and second in tables
             alone = difference(*counts[first], *counts[second])
-            wide = _wider(alone, crossed_difference(tables[first], tables[second])) if tables else None
+            wide = _wider(alone, crossed_difference(tables[first], tables[second])) if both else None
             found.append(Comparison(first, second, alone, p_value(*counts[first], *counts[second]), wide))
     return tuple(found)
 

@@ -173,9 +173,9 @@ def load_weights(
             _check_fit(file, tensors, build(**told.arguments).state_dict())
         with torch.random.fork_rng(devices=[]), torch.device("cpu"):
             model = build(**told.arguments)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, WeightsError):
-            raise
+    except WeightsError:
+        raise
+    except Exception as error:  # what a network makes of foreign arguments: wrong types, zero or 10**12 channels
         raise WeightsError(f"'{file}' asks for a network '{told.network}' that this version of dofkit cannot build "
                            f"({error}): train it again, or use the version that made it") from error
     model.load_state_dict(tensors)

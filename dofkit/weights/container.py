@@ -89,7 +89,7 @@ def inspect(file: Path) -> Metadata:
     try:
         header = json.loads(_header(file))
         entry = header.pop("__metadata__", {}).get(_KEY)
-        numbers = int(sum(math.prod(tensor["shape"]) for tensor in header.values()))
+        numbers = sum(math.prod(_shape(tensor["shape"])) for tensor in header.values())
         told = json.loads(entry) if entry is not None else None
     except WeightsError:
         raise
@@ -103,7 +103,8 @@ def inspect(file: Path) -> Metadata:
         raise WeightsError(f"'{file}' is of format {told['version']!r} and this dofkit reads format {FORMAT}: use "
                            "the dofkit that wrote it, or train it again")
     network, arguments, sha256 = (told.get(name) for name in ("network", "arguments", "sha256"))
-    if not (isinstance(network, str) and isinstance(arguments, dict) and isinstance(sha256, str)):
+    if not (isinstance(network, str) and isinstance(arguments, dict) and isinstance(sha256, str)
+            and sha256.isascii()):
         raise WeightsError(broken)
     return Metadata(network, arguments, sha256, numbers)
 
@@ -136,6 +137,13 @@ def unpack(file: Path) -> dict[str, Tensor]:
 def reason(error: Exception) -> str:
     """First line of what the system or a library says."""
     return str(getattr(error, "strerror", None) or error).partition("\n")[0]
+
+
+def _shape(told: object) -> list[int]:
+    """A tensor's shape; the product of texts or lists in its place would fill the memory."""
+    if not (isinstance(told, list) and all(type(side) is int and side >= 0 for side in told)):
+        raise ValueError("no shape of a tensor")
+    return told
 
 
 def _header(file: Path) -> bytes:
