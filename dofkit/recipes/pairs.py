@@ -228,6 +228,7 @@ def make_pairs(
             failures.append({"name": tasks[number].file.stem, "reason": problem})
         if progress is not None:
             progress(done, len(tasks))
+    _sweep(folder)
     failures.sort(key=lambda failure: failure["name"])
     return told | {"pairs": {split: len(files(folder, split)) for split in SPLITS}, "failures": failures}
 
@@ -268,8 +269,7 @@ def _claim(folder: Path, told: dict[str, Any]) -> None:
     try:
         for split in SPLITS:
             (folder / split).mkdir(parents=True, exist_ok=True)
-            for part in (folder / split).glob(".*.part"):
-                part.unlink(missing_ok=True)  # of a process that was killed
+        _sweep(folder)
         there = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
     except OSError as error:
         raise PhotoError(f"cannot use the folder '{folder}' ({error.strerror or error}): choose another") from error
@@ -279,3 +279,10 @@ def _claim(folder: Path, told: dict[str, Any]) -> None:
         write_bytes(file, (json.dumps(told, indent=1) + "\n").encode())
     elif there != told:
         raise PhotoError(f"'{folder}' holds pairs of another profile, seed or version: name another folder")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed had begun to write."""
+    for split in SPLITS:
+        for part in (folder / split).glob(".*.part"):
+            part.unlink(missing_ok=True)
