@@ -47,7 +47,7 @@ def first_steps(tmp_path_factory):
         patch.setitem(table1.RECIPES, "paper", replace(segment, shown=(64,)))
         patch.setitem(depth.RECIPES, "paper", replace(ordered, shown=(64,)))
         patch.setitem(rnn_filter.RECIPES, "paper", replace(rnn_filter.RECIPES["paper"], batch=1, steps=1))
-        patch.setitem(pairs.RECIPES, "paper", PairRecipe(512, 1, 0, 0, 1, 1))
+        patch.setitem(pairs.RECIPES, "paper", PairRecipe(384, 1, 0, 0, 1, 1))  # squares of 256 fit
         for module in (making, making_depth):
             patch.setattr(module, "SCENES", 1)
         for module in (making, making_depth, table1):

@@ -123,7 +123,14 @@ def test_evaluation_goes_on_when_a_worker_is_killed(street, dask):
 def test_pairs_are_made_once_when_a_worker_is_killed(dask, tmp_path, monkeypatch):
     monkeypatch.setitem(pairs.RECIPES, "quick", PairRecipe(64, 3, 0, 0, 1, 1))
     machine, counts = dask(2), []
-    made = make_pairs("quick", tmp_path / "many", run=by_dask(machine.address), progress=killing(machine, 2, counts))
+    kill = killing(machine, 2, counts)
+
+    def progress(done: int, of: int) -> None:
+        kill(done, of)
+        if done == 2:  # what the worker might have been writing just then
+            (tmp_path / "many" / "train" / ".scenes-selfie-000001.npz.1.part").write_bytes(b"half")
+
+    made = make_pairs("quick", tmp_path / "many", run=by_dask(machine.address), progress=progress)
     assert machine.workers[0].poll() == -signal.SIGKILL
     assert made == make_pairs("quick", tmp_path / "one", run=in_turn)
     many, one = ({str(file.relative_to(place)): file.read_bytes() for file in place.rglob("*") if file.is_file()}

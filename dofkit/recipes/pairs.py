@@ -229,6 +229,7 @@ def make_pairs(
             failures.append({"name": tasks[number].file.stem, "reason": problem})
         if progress is not None:
             progress(done, len(tasks))
+    _sweep(folder)
     failures.sort(key=lambda failure: failure["name"])
     return told | {"pairs": {split: len(files(folder, split)) for split in SPLITS}, "failures": failures}
 
@@ -267,7 +268,11 @@ def _claim(folder: Path, told: dict[str, Any]) -> None:
     try:
         for split in SPLITS:
             (folder / split).mkdir(parents=True, exist_ok=True)
+<<<<<<< HEAD
             remove_abandoned(folder / split)
+=======
+        _sweep(folder)
+>>>>>>> scale
         there = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
     except OSError as error:
         raise PhotoError(f"cannot use the folder '{folder}' ({error.strerror or error}): choose another") from error
@@ -277,3 +282,10 @@ def _claim(folder: Path, told: dict[str, Any]) -> None:
         write_bytes(file, (json.dumps(told, indent=1) + "\n").encode())
     elif there != told:
         raise PhotoError(f"'{folder}' holds pairs of another profile, seed or version: name another folder")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed had begun to write."""
+    for split in SPLITS:
+        for part in (folder / split).glob(".*.part"):
+            part.unlink(missing_ok=True)

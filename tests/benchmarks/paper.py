@@ -35,7 +35,8 @@ from dofkit.recipes import depth, rnn_filter, segmentation
 from dofkit.recipes.depth import PAIRS
 from dofkit.rnn_filter import FILTERS
 from dofkit.spn import SpatialPropagation
-from tests.benchmarks.timing import ROOT, in_a_process, machine
+from dofkit.timing import machine
+from tests.benchmarks.timing import ROOT, in_a_process
 
 MASK, ORDER, FILTER = (module.RECIPES["paper"] for module in (segmentation, depth, rnn_filter))
 PAGE = ROOT / "dofkit" / "recipes" / "SCALE.md"
