@@ -268,11 +268,7 @@ def _claim(folder: Path, told: dict[str, Any]) -> None:
     try:
         for split in SPLITS:
             (folder / split).mkdir(parents=True, exist_ok=True)
-<<<<<<< HEAD
-            remove_abandoned(folder / split)
-=======
         _sweep(folder)
->>>>>>> scale
         there = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
     except OSError as error:
         raise PhotoError(f"cannot use the folder '{folder}' ({error.strerror or error}): choose another") from error
