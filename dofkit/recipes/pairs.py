@@ -283,5 +283,4 @@ def _claim(folder: Path, told: dict[str, Any]) -> None:
 def _sweep(folder: Path) -> None:
     """Remove what processes that were killed had begun to write."""
     for split in SPLITS:
-        for part in (folder / split).glob(".*.part"):
-            part.unlink(missing_ok=True)
+        remove_abandoned(folder / split)
