@@ -11,7 +11,7 @@ LIMIT  ?= 1800
 TRIAL  := DOFKIT_FIGURES="$(CURDIR)/build/figures"
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test test-unit test-notebooks lab lint bench weights clean distclean
+.PHONY: help install reproduce test test-unit test-notebooks fuzz lab lint bench weights clean distclean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -38,6 +38,9 @@ test-unit: $(STAMP) ## the tests of the package, without running notebooks
 test-notebooks: $(STAMP) ## run every notebook and compare with what is committed
 	@$(TRIAL) $(BIN) -m pytest -q -m notebooks
 	@$(TRIAL) $(BIN) -m pytest -q --nbval-lax --nbval-cell-timeout=$(LIMIT) notebooks
+
+fuzz: $(STAMP) ## more than 10,000 spoilt files and command lines, 50 kills, bombs, full disks (half an hour)
+	@$(TRIAL) DOFKIT_FUZZ=nightly OMP_NUM_THREADS=1 $(BIN) -m pytest -q tests/faults
 
 lab: $(STAMP) ## open the first notebook in JupyterLab
 	@$(BIN) -m jupyter lab --ServerApp.ip=127.0.0.1 notebooks/00_see_the_whole_pipeline.ipynb
