@@ -18,7 +18,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "subprocess", "pty", "commands"}
 CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "builtins.eval", "builtins.exec"}
 STARTS = re.compile(r"os\.(exec|spawn|posix_spawn)\w*")
-SERVERS = re.compile(r"\b(jupyter[ -](?:lab|notebook|server)|voila|nbclassic)\b")  # prose has capitals: JupyterLab, Voila
+SERVERS = re.compile(r"\b(jupyter[ -](?:lab|notebook|server)|voila|nbclassic)\b")
+"""Commands; prose writes JupyterLab and Voila."""
 
 
 def faults(source: str) -> list[str]:
@@ -55,7 +56,8 @@ def test_no_notebook_does_either(path):
 
 @pytest.mark.parametrize("source", [
     "import pickle", "from pickle import loads", "eval('1')", "exec(x)", "import os; os.system('ls')",
-    "os.execv('a', [])", "import subprocess", "run('ls', shell=True)", "torch.load(f)", "torch.load(f, weights_only=False)", "np.load(f)",
+    "os.execv('a', [])", "import subprocess", "run('ls', shell=True)", "torch.load(f)",
+    "torch.load(f, weights_only=False)", "np.load(f)",
     "np.load(f, allow_pickle=True)", "load(trust_remote_code=True)",
 ])
 def test_what_is_not_allowed_is_found(source):
