@@ -10,7 +10,7 @@ LIMIT  ?= 1800
 # `make test` runs two lanes beside each other, each with one thread; what a part says is printed when it is done.
 THREADS := $(foreach name,OMP OPENBLAS MKL NUMBA,$(name)_NUM_THREADS=1)
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-test-unit test-nbval: LANE = one
+test-unit test-nbval fuzz: LANE = one
 test-notebooks test-browser: LANE = two
 # Tests have figures of their own, so that those in figures/ stay as they are committed, and in each lane a cache of
 # their own, so that neither the other lane nor what you did before (answers to a study) changes anything.
@@ -23,7 +23,7 @@ FAILED  := build/failed
 REMADE := $(BIN) -m dofkit.recipes.remade $(if $(ACCEPT),--accept)
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test test-unit test-notebooks test-nbval test-browser lab book lint bench weights clean distclean
+.PHONY: help install reproduce test test-unit test-notebooks test-nbval test-browser fuzz lab book lint bench weights clean distclean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -67,6 +67,9 @@ test-nbval: $(STAMP) ## run every notebook with nbval and compare the marked tex
 
 test-browser: $(STAMP) ## open notebooks in Chromium and use them; pictures of it in build/browser
 	@{ $(BIN) -m tests.browser && $(PYTEST) -m browser tests/browser; } $(NOTE)
+
+fuzz: $(STAMP) ## more than 10,000 spoilt files and command lines, 50 kills, bombs, full disks (half an hour)
+	@DOFKIT_FUZZ=nightly $(THREADS) $(PYTEST) tests/faults
 
 lab: $(STAMP) ## open the first notebook in JupyterLab
 	@$(BIN) -m jupyter lab --ServerApp.ip=127.0.0.1 notebooks/00_see_the_whole_pipeline.ipynb

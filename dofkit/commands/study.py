@@ -47,7 +47,7 @@ def _build(args: argparse.Namespace) -> int:
     plan = Plan(args.each, args.size, args.seed, args.photographs, args.slr)
     study = build_study(args.out, plan, progress=_bar if sys.stderr.isatty() else None)
     print(f"{len(study.pictures)} pictures of {study.material} in {study.folder}")
-    print(f"take it:   jupyter lab {study.folder / 'take_the_study.ipynb'}   (or voila)")
+    print(f"take it:   jupyter lab --ServerApp.ip=127.0.0.1 {study.folder / 'take_the_study.ipynb'}")
     print(f"report it: dofkit study report {study.answers}")
     return 0
 

@@ -7,6 +7,7 @@ they meet is up to the machine.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -23,8 +24,8 @@ import torch
 
 from dofkit.recipes.pairs import read_pair
 from dofkit.study.answers import read_answers
-from tests.faults import work
 from tests.faults.damage import TIMES, tried
+from tests.faults.work import PICTURES
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 
@@ -32,26 +33,46 @@ KILLS = 1 if TIMES == 1 else 10
 ROOT = Path(__file__).parents[2]
 
 
-def start(kind: str, folder: Path) -> subprocess.Popen[str]:
-    """A process that has loaded everything and begins with the work now."""
+@pytest.fixture(scope="module")
+def server():
+    """`tests.faults.work`, which loads everything once."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([sys.executable, "-m", "tests.faults.work", kind, str(folder)], cwd=ROOT, text=True,
-                               stdout=subprocess.PIPE, env=environment, start_new_session=True)
-    assert process.stdout.readline() == "ready\n"
-    return process
+    with subprocess.Popen([sys.executable, "-m", "tests.faults.work"], cwd=ROOT, env=environment, text=True, bufsize=1,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.stdin.close()
 
 
-def finish(process: subprocess.Popen[str]) -> str:
-    said = process.communicate(timeout=120)[0]
-    assert process.returncode == 0
-    return said
+@dataclass
+class Work:
+    """A piece of work in a process of its own, which begins now."""
+
+    server: subprocess.Popen[str]
+    kind: str
+    folder: Path
+    said: Path
+
+    def __post_init__(self) -> None:
+        self.server.stdin.write(json.dumps([self.kind, str(self.folder), str(self.said)]) + "\n")
+        self.number = int(self.server.stdout.readline())
+
+    def kill(self) -> bool:
+        """Whether it was met before its end."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.number, signal.SIGKILL)
+        return self.ended() == -signal.SIGKILL
+
+    def ended(self) -> int:
+        """Wait for its exit status."""
+        return int(self.server.stdout.readline())
 
 
-def group_ends(process: subprocess.Popen[str]) -> bool:
+def group_ends(number: int) -> bool:
     """Whether all that the process had started has ended by itself, within a minute."""
     for _ in range(600):
         try:
-            os.killpg(process.pid, 0)
+            os.killpg(number, 0)
         except ProcessLookupError:
             return True
         time.sleep(0.1)
@@ -86,7 +107,7 @@ def checkpoint_is_whole(folder: Path, _: str) -> None:
 
 def study_is_whole_or_not_there(folder: Path, _: str) -> None:
     study = folder / "study"
-    assert not study.exists() or len(files(study)) == work.PICTURES + 3
+    assert not study.exists() or len(files(study)) == PICTURES + 3
 
 
 def same_bytes(one: Path, other: Path) -> None:
@@ -139,26 +160,23 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_killed_at_any_moment_and_started_again(tmp_path, kind):
+def test_killed_at_any_moment_and_started_again(tmp_path, server, kind):
     moments = random.Random(f"{kind} {KILLS}")
-    whole = tmp_path / "undisturbed"
-    process, began = start(kind, whole), time.monotonic()
-    finish(process)
+    whole, began = tmp_path / "undisturbed", time.monotonic()
+    assert Work(server, kind, whole, tmp_path / "said").ended() == 0
     usual = time.monotonic() - began
-    folder, said, kills, number = tmp_path / "disturbed 0", "", 0, 0
+    kills = number = 0
     while kills < KILLS:
-        process = start(kind, folder)
+        folder, said = tmp_path / f"disturbed {number}", tmp_path / f"said {number}"
+        work = Work(server, kind, folder, said)
         time.sleep(moments.uniform(0, usual))
-        os.kill(process.pid, signal.SIGKILL)
-        said += process.communicate()[0].rpartition("\n")[0] + "\n"
-        if process.returncode == 0:  # it was faster this time: begin anew
-            number, said = number + 1, ""
-            folder = tmp_path / f"disturbed {number}"
+        if not work.kill():  # it was faster this time: begin anew
+            number += 1
             continue
         kills += 1
         tried[f"kill -9, {kind}"] += 1
-        assert group_ends(process), "a process lives on"
+        assert group_ends(work.number), "a process lives on"
         if folder.exists():
-            KINDS[kind].always(folder, said)
-    finish(start(kind, folder))
+            KINDS[kind].always(folder, said.read_text().rpartition("\n")[0] if said.exists() else "")
+    assert Work(server, kind, folder, said).ended() == 0
     KINDS[kind].same(whole, folder)

@@ -95,9 +95,10 @@ def test_a_spoilt_data_set(tmp_path, data):
 
 
 LINES = st.lists(st.one_of(
-    st.sampled_from(["./DIW_test/a.thumb", "./DIW_test/a.thumb,0,1", "3,4,20,30,>,32,24", "path,x,n_point", "", ",,,,,,",
-                     "nan,4,20,30,>,32,24", "1e400,4,2,3,<,32,24", "3,4,20,30,>,0,24", "a.thumb,0,999999", "..", "/",
-                     "3,4,20,30,=,32,24", "3,4,20,30,>,99999999999999999999,24", "\0", "DIW_test"]),
+    st.sampled_from(["./DIW_test/a.thumb", "./DIW_test/a.thumb,0,1", "3,4,20,30,>,32,24", "path,x,n_point", "",
+                     ",,,,,,", "nan,4,20,30,>,32,24", "1e400,4,2,3,<,32,24",
+                     "3,4,20,30,>,0,24", "a.thumb,0,999999", "..",
+                     "/", "3,4,20,30,=,32,24", "3,4,20,30,>,99999999999999999999,24", "\0", "DIW_test"]),
     st.text(max_size=30)), max_size=8)
 
 

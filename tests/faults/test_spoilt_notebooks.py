@@ -89,8 +89,10 @@ def test_a_spoilt_manifest(tmp_path, data):
 
 VALUES = st.one_of(
     st.text(max_size=40), st.sampled_from(["~", "~nobody-of-that-name", "(" * 300, "-" * 5000 + "1", "9" * 5000,
-                                           "1e999", "nan", "b'x'", "{1, 2}", "1j", "...", "'" * 300, "[" * 100 + "]" * 100,
-                                           f"[{'1, ' * 200}]", "__import__('os').system('false')", "\\x", "'\\d'",
+                                           "1e999", "nan", "b'x'", "{1, 2}", "1j", "...", "'" * 300,
+                                           "[" * 100 + "]" * 100,
+                                           f"[{'1, ' * 200}]", "__import__('os').system('false')",
+                                           "\\x", "'\\d'",
                                            "None", "'\\ud800'", "{'a': [1, (2,)]}", "f'{1}'", "", "=", "\n",
                                            "a" * 300]),
     st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),

@@ -1,14 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small pieces of the kit's long works, for `test_kills` to kill: `python -m tests.faults.work KIND FOLDER`."""
+"""Small pieces of the kit's long works, for `test_kills` to kill.
+
+    python -m tests.faults.work      reads lines of JSON, [KIND, FOLDER, FILE]; each is a new process, which has all
+                                     that it needs loaded and writes what it says to FILE
+
+Told are the process's number when it begins, and its exit status when it has ended.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import time
 from pathlib import Path
 
 import nbformat
 import numpy as np
+import pymatting  # noqa: F401 (loaded late otherwise, and slowly)
 from nbformat.v4 import new_code_cell, new_notebook
 
 from dofkit import reproduce
@@ -68,6 +77,27 @@ def build_study(folder: Path) -> None:
 
 WORKS = {"training": train, "pairs": make_pairs, "reproduce": run_notebook, "answers": answer, "study": build_study}
 
-if __name__ == "__main__":
+
+
+def serve() -> None:
+    """Fork a process for each line."""
     print("ready", flush=True)
-    WORKS[sys.argv[1]](Path(sys.argv[2]))
+    for line in sys.stdin:
+        kind, folder, file = json.loads(line)
+        number = os.fork()
+        if number == 0:
+            os.setsid()
+            os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 1)
+            code = 1
+            try:
+                WORKS[kind](Path(folder))
+                code = 0
+            finally:
+                sys.stdout.flush()
+                os._exit(code)
+        print(number, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    serve()
