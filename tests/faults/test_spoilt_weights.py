@@ -166,11 +166,16 @@ def test_a_forged_checkpoint(tmp_path, checkpoint, data):
     content = torch.load(io.BytesIO(checkpoint), weights_only=True)
     values = st.one_of(st.sampled_from([value for value in ODD if value != "deep"]),
                        st.sampled_from([torch.zeros(0), torch.zeros(2, 2), torch.zeros(2, dtype=torch.complex64)]))
-    for _ in range(data.draw(st.integers(1, 3))):
-        holder, key = content, data.draw(st.sampled_from(sorted(content)))
-        while isinstance(holder[key], dict) and holder[key] and data.draw(st.integers(0, 2)):
-            holder, key = holder[key], data.draw(st.sampled_from(sorted(holder[key], key=str)))
-        holder[key] = copy.deepcopy(data.draw(values))
+    ways = st.lists(st.integers(0, 99), min_size=1, max_size=4)  # at each level, which of the keys
+    for way, value in data.draw(st.lists(st.tuples(ways, values), min_size=1, max_size=3)):
+        inner: Any = content
+        for step in way:
+            if not (isinstance(inner, dict) and inner):
+                break
+            keys = sorted(inner, key=str)
+            holder, key = inner, keys[step % len(keys)]
+            inner = holder[key]
+        holder[key] = copy.deepcopy(value)
     (tmp_path / "checkpoint.pt").unlink(missing_ok=True)
     torch.save(content, tmp_path / "checkpoint.pt")
     spoilt = (tmp_path / "checkpoint.pt").read_bytes()
@@ -190,7 +195,7 @@ def figures(root, tmp_path_factory) -> Path:
     return folder
 
 
-@fuzz(8)
+@fuzz(4)
 @given(st.data())
 def test_spoilt_results_of_figures(figures, data):
     name = data.draw(st.sampled_from(["ablation", "benchmarks", "fig03_guided_kernel", "kit_layer_solvers"]))
