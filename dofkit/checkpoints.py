@@ -160,6 +160,8 @@ class Checkpoints:
             raise TrainingError(f"'{file}' is of another training ({told}{more}): name another folder for this one")
         try:
             for name, part in self.parts.items():
+                if name == "scheduler" and _kinds(content[name]) != _kinds(part.state_dict()):
+                    raise ValueError("a schedule of another kind")  # which it would take over without a look
                 part.load_state_dict(content[name])
             _set_random_state(content["random"], self.engine.device)
             return _checked(Record(**content["record"]), self.model)
@@ -190,6 +192,10 @@ def _damaged(file: Path, error: Exception) -> TrainingError:
     reason = str(error).partition("\n")[0] or type(error).__name__
     return TrainingError(f"'{file}' is damaged, or not a checkpoint of this version ({reason}): delete it to begin "
                          "again, or name another folder")
+
+
+def _kinds(state: dict[str, Any]) -> dict[str, type]:
+    return {key: type(value) for key, value in state.items()}
 
 
 def _checked(record: Record, model: nn.Module) -> Record:

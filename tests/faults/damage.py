@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How files are spoilt, how many of them, and what may become of each.
 
-How many is decided here alone: `DOFKIT_FUZZ=ci` (the default) tries about 500 in all, `nightly` more than 10,000
-(`make fuzz`). A test says its part of the 500.
+How many is decided here alone: `DOFKIT_FUZZ=ci` (the default) tries some 900 in a minute, `nightly` more than 10,000
+(`make fuzz`). A test says its part of CI's.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PROFILE = settings.get_profile("nightly" if TIMES > 1 else "ci")
 
 
 def fuzz(share: int) -> settings:
-    """So many of CI's 500 inputs are this test's."""
+    """So many of CI's inputs are this test's."""
     return settings(PROFILE, max_examples=share * TIMES)
 
 
