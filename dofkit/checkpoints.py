@@ -163,6 +163,7 @@ class Checkpoints:
                 if name == "scheduler" and _kinds(content[name]) != _kinds(part.state_dict()):
                     raise ValueError("a schedule of another kind")  # which it would take over without a look
                 part.load_state_dict(content[name])
+            _check_moments(self.parts["optimizer"])
             _set_random_state(content["random"], self.engine.device)
             return _checked(Record(**content["record"]), self.model)
         except Exception as error:  # torch raises nearly anything about states of another kind
@@ -194,8 +195,26 @@ def _damaged(file: Path, error: Exception) -> TrainingError:
                          "again, or name another folder")
 
 
-def _kinds(state: dict[str, Any]) -> dict[str, type]:
-    return {key: type(value) for key, value in state.items()}
+def _kinds(state: Any) -> Any:
+    """The state with the type of each number in the number's place."""
+    if isinstance(state, dict):
+        return {key: _kinds(value) for key, value in state.items()}
+    return [_kinds(value) for value in state] if isinstance(state, (list, tuple)) else type(state)
+
+
+def _check_moments(optimizer: Any) -> None:
+    """What an optimiser keeps of each parameter: numbers, and moments of the parameter's shape; else a ValueError."""
+    kinds = set()
+    for parameter, kept in optimizer.state.items():
+        if not (isinstance(parameter, Tensor) and isinstance(kept, dict)):
+            raise ValueError("an optimiser's state of another kind")
+        kinds.add(tuple(sorted(kept)))
+        for name, value in kept.items():
+            shape = () if name == "step" else parameter.shape
+            if not (isinstance(value, Tensor) and value.shape == shape and value.is_floating_point()):
+                raise ValueError(f"the optimiser's {name} is of another kind")
+    if len(kinds) > 1:
+        raise ValueError("an optimiser that kept this of one parameter and that of another")
 
 
 def _checked(record: Record, model: nn.Module) -> Record:
