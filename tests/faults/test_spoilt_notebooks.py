@@ -87,6 +87,7 @@ def test_a_spoilt_manifest(tmp_path, data):
     assert isinstance(outcome("manifest", read, ManifestError), (tuple, ManifestError))
 
 
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
 VALUES = st.one_of(
     st.text(max_size=40), st.sampled_from(["~", "~nobody-of-that-name", "(" * 300, "-" * 5000 + "1", "9" * 5000,
                                            "1e999", "nan", "b'x'", "{1, 2}", "1j", "...", "'" * 300,
@@ -95,9 +96,8 @@ VALUES = st.one_of(
                                            "\\x", "'\\d'",
                                            "None", "'\\ud800'", "{'a': [1, (2,)]}", "f'{1}'", "", "=", "\n",
                                            "a" * 300]),
-    st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
-                 lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-                 max_leaves=6).map(repr))
+    st.one_of(PLAIN, st.lists(PLAIN, max_size=3), st.lists(st.lists(PLAIN, max_size=2), max_size=2),
+              st.dictionaries(st.text(max_size=4), PLAIN | st.lists(PLAIN, max_size=2), max_size=3)).map(repr))
 
 
 @fuzz(60)
