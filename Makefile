@@ -19,6 +19,9 @@ TRIAL    = DOFKIT_FIGURES="$(CURDIR)/build/$@" DOFKIT_CACHE="$(CURDIR)/build/cac
 PYTEST   = $(TRIAL) $(BIN) -m pytest -q
 FAILED  := build/failed
 
+# Jupyter's own limit, 10 MB, is less than a photograph may have; over it the page loses its kernel without a word.
+UPLOADS := --ServerApp.tornado_settings='{"websocket_max_message_size": 200000000}'
+
 # Weights made anew replace the shipped ones if they do what those do; with ACCEPT=yes whatever they do.
 REMADE := $(BIN) -m dofkit.recipes.remade $(if $(ACCEPT),--accept)
 
@@ -72,7 +75,7 @@ fuzz: $(STAMP) ## more than 10,000 spoilt files and command lines, 50 kills, bom
 	@DOFKIT_FUZZ=nightly $(THREADS) $(PYTEST) tests/faults
 
 lab: $(STAMP) ## open the first notebook in JupyterLab
-	@$(BIN) -m jupyter lab --ServerApp.ip=127.0.0.1 notebooks/00_see_the_whole_pipeline.ipynb
+	@$(BIN) -m jupyter lab --ServerApp.ip=127.0.0.1 $(UPLOADS) notebooks/00_see_the_whole_pipeline.ipynb
 
 book: $(STAMP) ## write the whole tutorial as static HTML, to build/book
 	@$(BIN) -m dofkit book

@@ -175,7 +175,8 @@ class PortraitMode:
         side = max(image.shape[:2])
         if largest is not None and largest > side:
             raise PhotoError(f"the largest blur radius, {largest} px, is wider than the picture, {side} px")
-        found = run("mask", _find, image, mask, self.coarse, self.mode)
+        shape = self.mode if self.coarse == "graphcut" else "auto"  # the networks find either
+        found = run("mask", _find, image, mask, self.coarse, shape)
         m = found.mask
         mode = self._mode(m, depth)
         layered = (mode == "whole-body" and self.depth) or self.look == "lens"

@@ -109,7 +109,7 @@ def test_licence_is_the_whole_gpl(root, project):
 
 def test_no_file_names_a_folder_of_one_machine(root):
     somebodys = re.compile(r"(?<![\w.])/(home|root|Users)/\w")
-    files = [*root.glob("*.*"), root / "Makefile", *(root / "figures").glob("*.json")]
+    files = [*root.glob("[!.]*.*"), root / "Makefile", *(root / "figures").glob("*.json")]
     files += [*(root / "notebooks").rglob("*.ipynb"), *(root / "dofkit").rglob("*.py")]
     for path in files:
         if path.is_file():

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from dofkit import notebooks, reproduce
+from dofkit.commands import reproduce as command
 from dofkit.manifest import Item
 from dofkit.notebooks import NotebookError, normalised, read_notebook, write_notebook
 from dofkit.reproduce import Plan, all_notebooks, select
@@ -253,3 +255,19 @@ def test_a_file_that_is_no_notebook_is_explained(tmp_path, content):
         read_notebook(path)
     with pytest.raises(NotebookError, match=r"cannot read .*b\.ipynb"):
         read_notebook(tmp_path / "b.ipynb")
+
+
+def test_times_are_kept_beside_those_of_the_same_machine(tmp_path, monkeypatch):
+    file = tmp_path / "times.json"
+    took = [reproduce.Run(tmp_path / "notebooks" / f"{name}.ipynb", tmp_path, seconds, error, 512.3)
+            for name, seconds, error in (("01_b", 7.06, ""), ("00_a", 3.0, ""), ("02_c", 9.0, "failed"))]
+    command.record(took[:1], file)
+    command.record(took[1:], file)
+    assert json.loads(file.read_text())["notebooks"] == {"00_a": {"seconds": 3.0, "peak_mb": 512},
+                                                         "01_b": {"seconds": 7.1, "peak_mb": 512}}
+    monkeypatch.setattr("dofkit.timing.machine", lambda: {"cpu": "another"})
+    command.record(took[:1], file)
+    assert list(json.loads(file.read_text())["notebooks"]) == ["01_b"]
+    file.write_text("damaged")
+    command.record(took[:1], file)
+    assert json.loads(file.read_text())["machine"] == {"cpu": "another"}

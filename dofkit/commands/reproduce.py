@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.update and (args.profile != "quick" or args.parameter or args.data_root):
         raise NotebookError("--update writes what a reader sees first: the quick profile without parameters")
-    if args.record and (args.profile != "quick" or args.parameter or args.only):
-        raise NotebookError("--record is for all notebooks in the quick profile without parameters")
+    if args.record and (args.profile != "quick" or args.parameter):
+        raise NotebookError("--record keeps what the quick profile takes, without parameters")
     if not args.time_limit > 0:
         raise NotebookError(f"the time limit is {args.time_limit:g} s: give more than 0")
     root = manifest.checkout()
@@ -148,15 +148,17 @@ def written_figures(runs: list[Run], items: dict[str, Item], folder: Path, began
 
 
 def record(runs: list[Run], file: Path) -> None:
-    """Keep what all runs took, and on which machine; nothing if one has failed."""
+    """Keep what the runs took, beside what is there of the same machine; nothing of those that failed."""
     from dofkit.files import write_bytes
     from dofkit.timing import machine
 
-    if any(run.error for run in runs):
-        return
     rows = {run.notebook.stem: {"seconds": round(run.seconds, 1), "peak_mb": run.peak_mb and round(run.peak_mb)}
-            for run in runs if run.notebook.parent.name == "notebooks"}
-    write_bytes(file, (json.dumps({"machine": machine(), "notebooks": rows}, indent=1) + "\n").encode())
+            for run in runs if run.notebook.parent.name == "notebooks" and not run.error}
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+        before = json.loads(file.read_text(encoding="utf-8"))
+        rows = {**(before["notebooks"] if before["machine"] == machine() else {}), **rows}
+    kept = {"machine": machine(), "notebooks": dict(sorted(rows.items()))}
+    write_bytes(file, (json.dumps(kept, indent=1) + "\n").encode())
 
 
 def tell(runs: list[Run], output: Path, figures: list[str]) -> None:

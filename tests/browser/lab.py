@@ -26,6 +26,8 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run", "--disable-quic",
 ]  # fmt: skip
+UPLOADS = '--ServerApp.tornado_settings={"websocket_max_message_size": 200000000}'
+"""As `make lab` has it: Jupyter's own limit is 10 MB."""
 START = 60.0
 """Seconds that the server, and one page of it, may take to come up."""
 RUN = 300.0
@@ -130,7 +132,7 @@ def serve(base: Path) -> Iterator[Server]:
     command = [
         sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
         "--ServerApp.port_retries=0", f"--IdentityProvider.token={server.token}", f"--ServerApp.root_dir={folder}",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", UPLOADS,
     ]  # fmt: skip
     with server.log.open("w") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)

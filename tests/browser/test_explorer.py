@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import pytest
 from playwright.sync_api import FilePayload, Locator, expect
 from skimage import data
@@ -117,12 +118,14 @@ def test_a_file_that_is_no_picture_is_refused(notebook, page, picture):
 
 def test_a_photograph_is_opened_and_its_portrait_saved(notebook, page, picture, server: Server, tmp_path):
     before = shades(picture)
-    write_photo(tmp_path / "me.png", data.astronaut() / 255.0)
+    large = cv2.resize(data.astronaut() / 255.0, (1800, 1800), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    write_photo(tmp_path / "me.png", large, bits=16)
+    assert (tmp_path / "me.png").stat().st_size > 10_000_000  # more than Jupyter's own limit
     upload(page, tmp_path / "me.png")
     becomes_another(picture, before)
     assert row(page, "photograph").locator("select").evaluate("node => node.selectedOptions[0].text") == "me.png"
     notebook.shoot("09_own_photograph", page)
     page.get_by_role("button", name="save").click()
     expect(page).to_contain_text("saved: ")
-    assert read_photo(server.folder / "portrait.jpg").image.shape == data.astronaut().shape
+    assert read_photo(server.folder / "portrait.jpg").image.shape == large.shape
     notebook.shoot("09_saved", page)
