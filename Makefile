@@ -15,7 +15,7 @@ test-notebooks test-browser: LANE = two
 # Tests have figures of their own, so that those in figures/ stay as they are committed, and in each lane a cache of
 # their own, so that neither the other lane nor what you did before (answers to a study) changes anything.
 TRIAL    = DOFKIT_FIGURES="$(CURDIR)/build/$@" DOFKIT_CACHE="$(CURDIR)/build/cache-$(LANE)" \
-           NUMBA_CACHE_DIR="$(CURDIR)/build/numba" ONEDNN_MAX_CPU_ISA=AVX2
+           NUMBA_CACHE_DIR="$(CURDIR)/build/numba"
 PYTEST   = $(TRIAL) $(BIN) -m pytest -q
 FAILED  := build/failed
 
@@ -66,7 +66,7 @@ test-notebooks: $(STAMP) ## run every notebook and compare with what is committe
 	@$(PYTEST) -m notebooks $(NOTE)
 
 test-nbval: $(STAMP) ## run every notebook with nbval and compare the marked texts
-	@$(PYTEST) --nbval-lax --nbval-cell-timeout=$(LIMIT) notebooks $(NOTE)
+	@ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST) --nbval-lax --nbval-cell-timeout=$(LIMIT) notebooks $(NOTE)
 
 test-browser: $(STAMP) ## open notebooks in Chromium and use them; pictures of it in build/browser
 	@{ $(BIN) -m tests.browser && $(PYTEST) -m browser tests/browser; } $(NOTE)

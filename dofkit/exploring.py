@@ -108,7 +108,8 @@ class Exploration:
         image = check_image(photo.image if isinstance(photo, Photo) else photo)
         reduction = min(1.0, side / max(image.shape[:2]))
         size = [max(1, round(length * reduction)) for length in image.shape[1::-1]]
-        self.preview = image if reduction == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        # means of pixels leave the range by rounding
+        self.preview = image if reduction == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA).clip(0, 1)
 
     def portrait(self, settings: Settings) -> Portrait:
         """The preview's portrait; computes what has changed since the last one."""

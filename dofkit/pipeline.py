@@ -175,8 +175,7 @@ class PortraitMode:
         side = max(image.shape[:2])
         if largest is not None and largest > side:
             raise PhotoError(f"the largest blur radius, {largest} px, is wider than the picture, {side} px")
-        shape = self.mode if self.coarse == "graphcut" else "auto"  # the networks find either
-        found = run("mask", _find, image, mask, self.coarse, shape)
+        found = self._found(run, image, mask)
         m = found.mask
         mode = self._mode(m, depth)
         layered = (mode == "whole-body" and self.depth) or self.look == "lens"
@@ -198,6 +197,20 @@ class PortraitMode:
         messages = tuple(stage.message for stage in (found, estimate) if stage is not None and stage.message)
         first = None if estimate is None else estimate.coarse
         return Portrait(image, found.coarse, m, first, z, alpha, labels, radii, result, mode, run.times, messages)
+
+    def _found(self, run: Stages, image: np.ndarray, mask: np.ndarray | None) -> Segmentation:
+        """The person, as given or found; where the networks see nobody and there is a face, by graph cut."""
+        if mask is not None:
+            return run("mask", _given, mask, image.shape[:2])
+        if self.coarse == "graphcut":
+            found = run("mask", _find, image, self.coarse, self.mode)
+        else:
+            found = run("mask", _find, image, self.coarse, "auto")  # the networks find either, whatever the mode
+            if not found.mask.any() and find_face(image) is not None:
+                found = run("mask by graph cut", _find, image, "graphcut", self.mode)
+        if not 0.001 < (found.mask > 0.5).mean() < 0.999:
+            raise PhotoError("no person was found in this photograph: give a mask of your own")
+        return found
 
     def _mode(self, m: np.ndarray, depth: np.ndarray | None) -> str:
         if self.mode != "auto":
@@ -249,17 +262,13 @@ class PortraitMode:
         return share * max(m.shape) if self.max_radius is None else self.max_radius
 
 
-def _find(image: np.ndarray, mask: np.ndarray | None, coarse: str, mode: Mode) -> Segmentation:
-    """The person: as given, or as found."""
-    if mask is not None:
-        given = check_mask(mask, image.shape[:2])
-        return Segmentation(given, given, "")
-    found = segmenter(coarse, mode)(image)
-    if coarse != "graphcut" and not found.mask.any() and find_face(image) is not None:
-        found = segmenter("graphcut", mode)(image)
-    if not 0.001 < (found.mask > 0.5).mean() < 0.999:
-        raise PhotoError("no person was found in this photograph: give a mask of your own")
-    return found
+def _given(mask: np.ndarray, shape: tuple[int, int]) -> Segmentation:
+    given = check_mask(mask, shape)
+    return Segmentation(given, given, "")
+
+
+def _find(image: np.ndarray, coarse: str, mode: Mode) -> Segmentation:
+    return segmenter(coarse, mode)(image)
 
 
 def _order(image: np.ndarray, m: np.ndarray, depth: np.ndarray | None, coarse: str) -> Depth:

@@ -40,6 +40,13 @@ def test_a_small_photograph_is_its_own_preview(scene):
     assert Exploration(photo, side=150).preview.shape == (150, 100, 3)
 
 
+def test_the_preview_of_white_stays_in_range():
+    white = np.ones((1801, 1203, 3), np.float32)
+    assert Exploration(white, side=500).preview.max() <= 1
+    noise = np.random.default_rng(0).integers(0, 2, (700, 900, 3)).astype(np.float32)
+    assert Exploration(np.maximum(noise, np.float32(0.999999)), side=333).preview.max() <= 1
+
+
 def test_focus_is_the_same_point_at_any_size(exploration):
     settings = Settings(mode="whole-body", look="lens", focus=(0.25, 0.9), aperture=2.0)
     assert settings.renderer((150, 100)).focus == (25.0, 135.0)

@@ -273,7 +273,7 @@ def test_where_there_is_a_face_there_is_somebody(monkeypatch):
     monkeypatch.setattr(pipeline, "segmenter", lambda *given: asked.append(given) or (
         lambda image: found if given[0] == "graphcut" else nobody))
     portrait = PortraitMode(mode="selfie", coarse="network")(noise(60, 40))
-    assert asked == [("network", "selfie"), ("graphcut", "selfie")]
+    assert asked == [("network", "auto"), ("graphcut", "selfie")]  # networks find either kind
     assert portrait.mask is found.mask and portrait.messages == ("cut",)
 
 

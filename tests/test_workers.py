@@ -128,7 +128,7 @@ def test_pairs_are_made_once_when_a_worker_is_killed(dask, tmp_path, monkeypatch
     def progress(done: int, of: int) -> None:
         kill(done, of)
         if done == 2:  # what the worker might have been writing just then
-            (tmp_path / "many" / "train" / ".scenes-selfie-000001.npz.1.part").write_bytes(b"half")
+            (tmp_path / "many" / "train" / ".scenes-selfie-000001.npz.0123abcd.part").write_bytes(b"half")
 
     made = make_pairs("quick", tmp_path / "many", run=by_dask(machine.address), progress=progress)
     assert machine.workers[0].poll() == -signal.SIGKILL
