@@ -46,7 +46,7 @@ _LEAST, _SHARP = 1e-6, 0.5
 """Sums below the first are nothing; a person whose blur has a smaller radius than the second is in focus."""
 
 OUTLINE = 0.006
-"""By this share of the long side an estimated mask may miss the person's outline; 0.003 still leaves traces of it."""
+"""By this share of the long side an estimated mask may miss the person's outline; with 0 a seam of it stays behind."""
 
 _HIDDEN, _HIDDEN_SIDE = 1e-3, 256
 """Weight of what is continued behind a soft person beside what is seen, and the long side at which it is found."""

@@ -123,7 +123,7 @@ def test_training_brings_the_filter_nearer(pairs, tmp_path):
     recipe = FilterRecipe(SMALL, 32, 4, 60, 1e-2)
     before = mean_psnr(lambda image, guides: image, learned, CPU)
     model, _ = train_filter("rnn", recipe, learned, learned, seed=0, folder=tmp_path, engine=CPU)
-    assert mean_psnr(model, learned, CPU) > before + 0.15  # 0.23 to 0.4 dB, as the processor rounds
+    assert mean_psnr(model, learned, CPU) > before + 0.15  # 0.23 dB with AVX2, above 0.3 with wider vectors
 
 
 def test_the_command_makes_its_own_pairs(tiny, tmp_path, monkeypatch, capsys):
