@@ -76,6 +76,6 @@ def test_a_subject_takes_the_study(notebook, server):
 
     notebook.run_cell("mine = read_report")
     result = notebook.output_of("mine = read_report")
-    expect(result).not_to_contain_text("No result yet")
+    expect(result).not_to_contain_text("No result:")
     expect(result.locator("img")).to_have_count(1)
     notebook.shoot("08_result", result)
