@@ -20,7 +20,9 @@ PYTEST   = $(TRIAL) $(BIN) -m pytest -q
 FAILED  := build/failed
 
 # Jupyter's own limit, 10 MB, is less than a photograph may have; over it the page loses its kernel without a word.
-UPLOADS := --ServerApp.tornado_settings='{"websocket_max_message_size": 200000000}'
+# Without the last two, JupyterLab asks for its news and whether there is a newer one.
+LAB := --ServerApp.tornado_settings='{"websocket_max_message_size": 200000000}' \
+       --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 # Weights made anew replace the shipped ones if they do what those do; with ACCEPT=yes whatever they do.
 REMADE := $(BIN) -m dofkit.recipes.remade $(if $(ACCEPT),--accept)
@@ -75,7 +77,7 @@ fuzz: $(STAMP) ## more than 10,000 spoilt files and command lines, 50 kills, bom
 	@DOFKIT_FUZZ=nightly $(THREADS) $(PYTEST) tests/faults
 
 lab: $(STAMP) ## open the first notebook in JupyterLab
-	@$(BIN) -m jupyter lab --ServerApp.ip=127.0.0.1 $(UPLOADS) notebooks/00_see_the_whole_pipeline.ipynb
+	@$(BIN) -m jupyter lab --ServerApp.ip=127.0.0.1 $(LAB) notebooks/00_see_the_whole_pipeline.ipynb
 
 book: $(STAMP) ## write the whole tutorial as static HTML, to build/book
 	@$(BIN) -m dofkit book

@@ -19,7 +19,7 @@ from dofkit import cache as caches
 from dofkit import paper, system
 
 CONDA_NAMES = {"torch": "pytorch", "opencv-python": "opencv"}
-PIP_ONLY = {"playwright", "pymaxflow", "ziamath"}
+PIP_ONLY = {"lightning-fabric", "playwright", "pymaxflow", "ziamath"}
 
 
 @pytest.fixture(scope="module")
