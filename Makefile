@@ -15,7 +15,7 @@ test-notebooks test-browser: LANE = two
 # Tests have figures of their own, so that those in figures/ stay as they are committed, and in each lane a cache of
 # their own, so that neither the other lane nor what you did before (answers to a study) changes anything.
 TRIAL    = DOFKIT_FIGURES="$(CURDIR)/build/$@" DOFKIT_CACHE="$(CURDIR)/build/cache-$(LANE)" \
-           NUMBA_CACHE_DIR="$(CURDIR)/build/numba"
+           DOFKIT_STUDIES="$(CURDIR)/build/studies-$(LANE)" NUMBA_CACHE_DIR="$(CURDIR)/build/numba"
 PYTEST   = $(TRIAL) $(BIN) -m pytest -q
 FAILED  := build/failed
 

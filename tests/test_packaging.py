@@ -228,3 +228,18 @@ def test_cache_falls_back_to_the_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
     monkeypatch.setattr(caches.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
     assert caches.cache_dir().parent == tmp_path / "temporary"
+
+
+def test_studies_lie_with_the_data_of_the_user_and_not_in_the_cache(cache, tmp_path, monkeypatch):
+    monkeypatch.delenv("DOFKIT_STUDIES", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert caches.studies_dir() == tmp_path / "data" / "dofkit" / "studies"
+    (tmp_path / "home").write_text("")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    assert caches.studies_dir() == cache / "studies"  # better than no study
+    monkeypatch.setenv("DOFKIT_STUDIES", str(tmp_path / "mine"))
+    assert caches.studies_dir() == tmp_path / "mine"
+    monkeypatch.setenv("DOFKIT_STUDIES", str(tmp_path / "home"))
+    with pytest.raises(OSError, match="set DOFKIT_STUDIES to another one"):
+        caches.studies_dir()
