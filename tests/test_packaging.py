@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -152,6 +153,16 @@ def test_make_help_lists_every_target(root):
     shown = re.findall(r"^([a-z-]+):.*## ", text, flags=re.MULTILINE)
     assert sorted(phony) == sorted(shown)
     assert {"help", "install", "reproduce", "test", "lab", "book", "lint", "bench", "clean"} <= set(shown)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize("data", ["", "nowhere"])
+def test_weights_without_data_end_before_any_training(root, data):
+    command = ["make", "-o", ".venv/.installed", "weights", f"DATA={data}"]
+    result = subprocess.run(command, cwd=root, env=os.environ | {"MAKEFLAGS": ""}, capture_output=True, text=True,
+                            check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"no folder '{data}' with the real data sets; name it: make weights DATA=" in result.stderr
 
 
 def test_import_is_light(root):
