@@ -31,7 +31,7 @@ def page_of(notebook: Reader) -> Locator:
 
 def kept(server: Server) -> list[dict[str, str]]:
     """The answers in the file."""
-    [file] = (server.folder.parent / "cache").glob("study-*/answers.csv")
+    [file] = (server.folder.parent / "studies").glob("study-*/answers.csv")
     with file.open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
