@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # `make help` lists what there is. Packages go into .venv beside this file, drawn scenes into the cache (DOFKIT_CACHE).
-# One part of `make test` uses Chromium: as root on Debian it installs that with apt-get, elsewhere it asks for it.
+# One part of `make test` uses Chromium: as root on Debian it installs that with apt-get, elsewhere it asks for it;
+# CHROMIUM=none leaves that part out.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -19,6 +20,7 @@ TRIAL    = DOFKIT_FIGURES="$(CURDIR)/build/$@" DOFKIT_CACHE="$(CURDIR)/build/cac
            DOFKIT_STUDIES="$(CURDIR)/build/studies-$(LANE)" NUMBA_CACHE_DIR="$(CURDIR)/build/numba"
 PYTEST   = $(TRIAL) $(BIN) -m pytest -q
 FAILED  := build/failed
+comma   := ,
 
 # Jupyter's own limit, 10 MB, is less than a photograph may have; over it the page loses its kernel without a word.
 # Without the last two, JupyterLab asks for its news and whether there is a newer one.
@@ -30,7 +32,7 @@ DATA ?= $(DOFKIT_DATA)
 REMADE := $(BIN) -m dofkit.recipes.remade $(if $(ACCEPT),--accept)
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test test-unit test-notebooks test-nbval test-browser fuzz lab book lint bench weights clean distclean
+.PHONY: help install reproduce test test-unit test-notebooks test-nbval test-browser chromium fuzz lab book lint bench weights clean distclean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -49,12 +51,12 @@ $(STAMP): pyproject.toml constraints.txt
 reproduce: $(STAMP) ## run all notebooks in the quick profile and write figures/
 	@$(BIN) -m dofkit reproduce --time-limit $(LIMIT)
 
-test: lint ## everything that CI runs (about 20 minutes on two cores; needs Chromium)
+test: lint chromium ## everything that CI runs (about 20 minutes on two cores; with Chromium, or CHROMIUM=none)
 	@mkdir -p build && rm -f $(FAILED)
 	@echo "make test: two lanes; what a part says is printed when it is done"
 	@$(THREADS) $(MAKE) --no-print-directory --jobs=2 --keep-going $(TOGETHER) LANES=2 test-nbval test-browser || \
 	  { echo "make test: failed, see above:" $$(cat $(FAILED)) >&2; exit 1; }
-	@echo "make test: all passed"
+	@echo "make test: all passed$(if $(filter none,$(CHROMIUM)),$(comma) without the tests in the browser)"
 
 # In each lane one part after the other; a failure ends its lane, and the other one goes on.
 ifdef LANES
@@ -72,8 +74,11 @@ test-notebooks: $(STAMP) ## run every notebook and compare with what is committe
 test-nbval: $(STAMP) ## run every notebook with nbval and compare the marked texts
 	@ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST) --nbval-lax --nbval-cell-timeout=$(LIMIT) notebooks $(NOTE)
 
-test-browser: $(STAMP) ## open notebooks in Chromium and use them; pictures of it in build/browser
-	@{ $(BIN) -m tests.browser && $(PYTEST) -m browser tests/browser; } $(NOTE)
+test-browser: chromium ## open notebooks in Chromium and use them; pictures of it in build/browser
+	@$(if $(filter none,$(CHROMIUM)),echo "make test-browser: left out",$(PYTEST) -m browser tests/browser $(NOTE))
+
+chromium: $(STAMP) # before all else: who waits for 20 minutes should not be told at the end
+	@$(if $(filter none,$(CHROMIUM)),true,$(BIN) -m tests.browser)
 
 fuzz: $(STAMP) ## more than 10,000 spoilt files and command lines, 50 kills, bombs, full disks (half an hour)
 	@DOFKIT_FUZZ=nightly $(THREADS) $(PYTEST) tests/faults

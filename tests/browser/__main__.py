@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `make test-browser` does first: `python -m tests.browser` sees to it that there is a browser."""
+"""What `make test` does first: `python -m tests.browser` sees to it that there is a browser."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ if __name__ == "__main__":
     try:
         ensure_chromium(Path("build") / "browser" / "apt-get.log")
     except FileNotFoundError as missing:
-        sys.exit(f"make test-browser: {missing}")
+        sys.exit(f"make: {missing}")

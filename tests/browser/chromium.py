@@ -11,7 +11,7 @@ from pathlib import Path
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = (
     "no Chromium was found for the tests in the browser: install it (Debian: `sudo apt install chromium`), "
-    "or set CHROMIUM to the path of a Chromium or Chrome"
+    "set CHROMIUM to the path of a Chromium or Chrome, or leave these tests out with CHROMIUM=none"
 )
 INSTALL = ("install", "--yes", "--no-install-recommends", "chromium", "fonts-liberation")
 """A bare machine has no fonts, and the pages would be full of empty boxes."""
