@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# `make help` lists what there is. Everything is installed into .venv beside this file; nothing else is touched.
+# `make help` lists what there is. Packages go into .venv beside this file, drawn scenes into the cache (DOFKIT_CACHE).
+# One part of `make test` uses Chromium: as root on Debian it installs that with apt-get, elsewhere it asks for it.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -15,14 +16,17 @@ test-notebooks test-browser: LANE = two
 # Tests have figures of their own, so that those in figures/ stay as they are committed, and in each lane a cache of
 # their own, so that neither the other lane nor what you did before (answers to a study) changes anything.
 TRIAL    = DOFKIT_FIGURES="$(CURDIR)/build/$@" DOFKIT_CACHE="$(CURDIR)/build/cache-$(LANE)" \
-           NUMBA_CACHE_DIR="$(CURDIR)/build/numba"
+           DOFKIT_STUDIES="$(CURDIR)/build/studies-$(LANE)" NUMBA_CACHE_DIR="$(CURDIR)/build/numba"
 PYTEST   = $(TRIAL) $(BIN) -m pytest -q
 FAILED  := build/failed
 
 # Jupyter's own limit, 10 MB, is less than a photograph may have; over it the page loses its kernel without a word.
-UPLOADS := --ServerApp.tornado_settings='{"websocket_max_message_size": 200000000}'
+# Without the last two, JupyterLab asks for its news and whether there is a newer one.
+LAB := --ServerApp.tornado_settings='{"websocket_max_message_size": 200000000}' \
+       --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 # Weights made anew replace the shipped ones if they do what those do; with ACCEPT=yes whatever they do.
+DATA ?= $(DOFKIT_DATA)
 REMADE := $(BIN) -m dofkit.recipes.remade $(if $(ACCEPT),--accept)
 
 .DEFAULT_GOAL := help
@@ -31,7 +35,7 @@ REMADE := $(BIN) -m dofkit.recipes.remade $(if $(ACCEPT),--accept)
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
 
-install: $(STAMP) ## set up .venv (two minutes, 2 GB), nothing else
+install: $(STAMP) ## set up .venv, nothing else (two minutes, 2 GB, by torch's CPU build: see README.md)
 
 $(STAMP): pyproject.toml constraints.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -45,7 +49,7 @@ $(STAMP): pyproject.toml constraints.txt
 reproduce: $(STAMP) ## run all notebooks in the quick profile and write figures/
 	@$(BIN) -m dofkit reproduce --time-limit $(LIMIT)
 
-test: lint ## everything that CI runs (about 20 minutes on two cores)
+test: lint ## everything that CI runs (about 20 minutes on two cores; needs Chromium)
 	@mkdir -p build && rm -f $(FAILED)
 	@echo "make test: two lanes; what a part says is printed when it is done"
 	@$(THREADS) $(MAKE) --no-print-directory --jobs=2 --keep-going $(TOGETHER) LANES=2 test-nbval test-browser || \
@@ -75,7 +79,7 @@ fuzz: $(STAMP) ## more than 10,000 spoilt files and command lines, 50 kills, bom
 	@DOFKIT_FUZZ=nightly $(THREADS) $(PYTEST) tests/faults
 
 lab: $(STAMP) ## open the first notebook in JupyterLab
-	@$(BIN) -m jupyter lab --ServerApp.ip=127.0.0.1 $(UPLOADS) notebooks/00_see_the_whole_pipeline.ipynb
+	@$(BIN) -m jupyter lab --ServerApp.ip=127.0.0.1 $(LAB) notebooks/00_see_the_whole_pipeline.ipynb
 
 book: $(STAMP) ## write the whole tutorial as static HTML, to build/book
 	@$(BIN) -m dofkit book
@@ -88,6 +92,8 @@ bench: $(STAMP) ## measure speed and memory against the plain version (minutes)
 	@$(BIN) -m tests.benchmarks
 
 weights: $(STAMP) ## train the shipped weights, Tables 1 and 2 anew (hours): make weights DATA=/path/to/data
+	@test -d "$(DATA)" || { echo "make: there is no folder '$(DATA)' with the real data sets; name it:" \
+	  "make weights DATA=/path/to/data" >&2; exit 1; }
 	@$(BIN) -m dofkit train segmentation --profile full --data-root "$(DATA)" --out trained/segmentation
 	@$(REMADE) trained/segmentation
 	@cp trained/segmentation/segmentation* dofkit/weights/

@@ -46,6 +46,7 @@ class ThisPython(AsyncKernelManager):
 def kernel_environment(output: Path) -> Iterator[None]:
     """The environment as kernels need it: absolute folders, as a notebook runs in its own; no MPLBACKEND; `ROUNDING`.
 
+    Studies lie in `output`, so that what somebody answered in one of theirs does not change what is reproduced.
     A kernel shows figures in the page unless that variable names another back end. The files by which we talk to
     kernels hold keys; they lie in an unfinished folder in `output`, so that a kill leaves none of them for long.
 
@@ -63,6 +64,7 @@ def kernel_environment(output: Path) -> Iterator[None]:
             for name, value in ROUNDING.items():
                 os.environ.setdefault(name, value)
             os.environ.pop("MPLBACKEND", None)
+            os.environ["DOFKIT_STUDIES"] = str((output / "studies").absolute())
             os.environ["JUPYTER_RUNTIME_DIR"] = str(talk)
             yield
         finally:

@@ -2,12 +2,12 @@
 """Beyond the paper: the same photograph, mask and depth, rendered as a thin lens would see them.
 
     s_i = c (q_f - q_i),  q = 1 / distance          signed radius of the blur, positive behind the focus (lens equation)
-    C_k = sum_j w_k,ij M_k,j L_j / sum_j w_k,ij M_k,j         colour of layer k: its own pixels, else farther ones
-    A_k = sum_j w_k,ij N_k,j                                  how much of the aperture sees layer k or something nearer
-    B   = A_k C_k + (1 - A_k) B,    k from far to near        what is behind shows beside and through what is before
+    L_k = sum_j w_k,ij S_k,j L_j / sum_j w_k,ij S_k,j         colour of layer k: its own pixels, else farther ones
+    A_k = sum_j w_k,ij T_k,j                                  how much of the aperture sees layer k or something nearer
+    B   = A_k L_k + (1 - A_k) B,    k from far to near        what is behind shows beside and through what is before
 
-L is linear light, M_k the share of a pixel that lies in layer k, N_k the share in layer k or nearer, w_k the aperture
-at the radius |s_k|. The person is a layer of its own, with the matte as its share. Because N_k holds everything that
+L is linear light, S_k the share of a pixel that lies in layer k, T_k the share in layer k or nearer, w_k the aperture
+at the radius |s_k|. The person is a layer of its own, with the matte as its share. Because T_k holds everything that
 is nearer too, neighbouring layers of one surface leave no gap between them.
 
 Each difference from Eq. 10 is an option of `LensLook`, so that its worth can be measured (notebook 10).
@@ -133,7 +133,7 @@ def render_lens(
     for k, centre in enumerate(centres):
         if kept is None and centre >= person:
             kept = _add_person(pile, body, alpha, person)
-        nearer = (k + 1 - place).clip(0, 1)  # N; M is what this layer adds to it
+        nearer = (k + 1 - place).clip(0, 1)  # T; S is what this layer adds to it
         own = np.minimum(nearer, (place - k + 1).clip(0, 1)) * trust
         weight = own + _FAR * (1 - nearer) * trust
         _add_layer(pile, planes, weight, nearer * behind if kept is None else nearer, float(centre), reach)
@@ -216,7 +216,7 @@ class _Pile:
 
 
 def _add_layer(pile: _Pile, light: list[Array], weight: Array, cover: Array, centre: float, reach: float) -> None:
-    """Add A C where it is seen; `weight` (H, W) is each pixel's in C, `cover` (H, W) is N."""
+    """Add A L_k where it is seen; `weight` (H, W) is each pixel's in L_k, `cover` (H, W) is T."""
     kernel = _kernel(centre, pile.look)
     box = _common(_box(cover > 0, len(kernel) // 2), _box(pile.left > _SEEN))
     if box is None:
@@ -246,7 +246,7 @@ def _add_person(pile: _Pile, body: Array, alpha: Array, person: float) -> NDArra
 
 
 def _colour(light: list[Array], weight: Array, box: Box, kernel: Array, seen: Array, reach: float) -> list[Array]:
-    """C of a layer in a box: its blurred colours, continued where the aperture finds none of it."""
+    """L_k of a layer in a box: its blurred colours, continued where the aperture finds none of it."""
     margin = int(np.ceil(2 * reach))
     wide = _grown(box, margin, weight.shape)
     inner = _within(box, wide)

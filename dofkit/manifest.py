@@ -10,7 +10,7 @@ One entry is one figure, table or quantitative claim of the paper, or a figure o
     notebook = "05_blur_with_guidance"
     producer = "dofkit.blur"        # the code that makes what it shows
     data = "..."                    # on what it is made here
-    status = "reproduced in kind"
+    status = "reproduced in kind"   # what was done here; whether a claim holds is said in CLAIMS.md
     reason = "..."                  # why it is not simply "reproduced"
     evidence = "fig03_guided_kernel"  # a claim only: the figure or table whose metrics speak for it
 """

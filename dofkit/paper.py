@@ -199,7 +199,7 @@ CLAIMS = (
     Claim(
         "iou_whole_body",
         "4.2",
-        "On whole bodies the SPN improves the coarse model's IoU by 1.79 points.",
+        "On whole bodies the SPN improves the coarse model's IoU.",
         (IOU_WHOLE_BODY, IOU_WHOLE_BODY_COARSE),
     ),
     Claim(
@@ -226,7 +226,7 @@ CLAIMS = (
     Claim(
         "running_time",
         "4.5",
-        "At 500x300 the RNN filter is about seven times as fast as the CRF path.",
+        "At 500x300 the RNN filter is faster than the CRF path.",
         (SECONDS_CRF, SECONDS_RNN),
     ),
 )

@@ -28,6 +28,7 @@ from dofkit.depth import Depth, check_depth_guess, estimator
 from dofkit.faces import find_face
 from dofkit.lens_look import LensLook
 from dofkit.maps import check_depth, check_mask
+from dofkit.memory import check_memory
 from dofkit.photo import Photo, PhotoError
 from dofkit.segmentation import Segmentation, check_guess, segmenter
 from dofkit.stages import Memo, Stages
@@ -168,10 +169,11 @@ class PortraitMode:
         Raises
         ------
         PhotoError
-            If the picture, the mask or the depth cannot be used; the message says why and what to do.
+            If the picture, mask or depth cannot be used, or memory is short; the message says why and what to do.
         """
         run = Stages(progress, memo)
         image = check_image(photo.image if isinstance(photo, Photo) else photo)
+        check_memory(image[..., 0].size, self.look, foreground=self.foreground)
         largest = self.max_radius
         side = max(image.shape[:2])
         if largest is not None and largest > side:

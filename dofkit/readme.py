@@ -2,7 +2,7 @@
 """The tables of README.md, from files that runs have written: `dofkit readme` puts them between their marks.
 
     <!-- table: tour -->        what each notebook teaches, takes and makes       manifest.toml, times.json
-    <!-- table: results -->     the paper's numbers beside those measured here    as in CLAIMS.md
+    <!-- table: results -->     what the paper reports beside what was measured   as in CLAIMS.md
     <!-- table: api -->         what to call from Python                          docstrings
 
 A table ends with `<!-- end -->`. What stands between is never edited by hand; a test compares it with the files.
@@ -78,7 +78,7 @@ def with_tables(text: str, root: Path) -> str:
 
 
 def tour(root: Path) -> str:
-    """Notebook, what one learns, seconds and memory of the quick profile, what it makes of the paper."""
+    """Notebook, what one learns, seconds and peak memory of the quick profile, what it makes of the paper."""
     times = json.loads((root / "figures" / "times.json").read_text(encoding="utf-8"))
     made: dict[str, list[str]] = {}
     for item in read_manifest(root / "figures" / "manifest.toml").values():
@@ -90,7 +90,7 @@ def tour(root: Path) -> str:
         took = times["notebooks"][path.stem]
         rows.append({
             "notebook": f"[{number} {title}](notebooks/{path.name})", "what you learn": TOUR[number],
-            "seconds": f"{took['seconds']:.0f}", "MB": f"{took['peak_mb']:.0f}",
+            "seconds": f"{took['seconds']:.0f}", "peak MB": f"{took['peak_mb']:.0f}",
             "makes": ", ".join(made.get(path.stem, [])) or "-",
         })
     seconds = sum(took["seconds"] for took in times["notebooks"].values())
@@ -100,7 +100,7 @@ def tour(root: Path) -> str:
 
 
 def results(root: Path) -> str:
-    """Every claim for which the paper has a number, beside what was measured here on other data."""
+    """Every claim for which the paper has a number, table or picture, beside what was measured here on other data."""
     rows = []
     for statement in statements(root / "figures"):
         if statement.reported == "in words":

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From depth to the radius of the blur, as a thin lens has it.
 
-    s_i = F A / 2 (q_f - q_i),   q = 1 / distance,   A = f / N              (lens equation, `dofkit.scenes.lens`)
+    s_i = c (q_f - q_i),   q = 1 / distance,   c = F f / (2 N)              (lens equation, `dofkit.scenes.lens`)
 
 s is the signed radius in pixels, positive behind the focus; F is the focal length in pixels, f in metres, N the
-f-number. Without a lens only the shape is known, s = c (q_f - q_i), and c follows from a largest radius. With one,
-distances need a unit: depth in metres has it; q of the networks is inverse distance up to a factor (so it is assumed),
-which one known distance fixes, that of the person.
+f-number. Without a lens only the shape is known, and c follows from a largest radius. With one, distances need a unit:
+depth in metres has it; q of the networks is inverse distance up to a factor (so it is assumed), which one known
+distance fixes, that of the person.
 """
 
 from __future__ import annotations

@@ -123,6 +123,8 @@ def test_sixteen_bits_and_opacity_stay(scene):
         (("me.png", "-o", "out.png", "--save-depth", "out.jpg"), "suffix '.jpg'"),
         (("me.png", "-o", "out.png", "--layers", "0"), "number of layers is 0"),
         (("me.png", "-o", "out.png", "--max-radius", "nan"), "radius is nan"),
+        (("me.png", "-o", "out.png", "--look", "lens", "--focus", "100"), "--focus: '100' is no pixel: give X,Y"),
+        (("me.png", "-o", "out.png", "--look", "lens", "--focus", "a,b"), "--focus: 'a,b' is no pixel: give X,Y"),
         (("me.png", "-o", "out.png", "--mode", "cat"), "invalid choice: 'cat'"),
         (("me.png", "-o", "out.png", "--depth", "empty.png"), "empty"),
         (("me.png",), "required: -o/--output"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -19,7 +20,7 @@ from dofkit import cache as caches
 from dofkit import paper, system
 
 CONDA_NAMES = {"torch": "pytorch", "opencv-python": "opencv"}
-PIP_ONLY = {"playwright", "pymaxflow", "ziamath"}
+PIP_ONLY = {"lightning-fabric", "playwright", "pymaxflow", "ziamath"}
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +155,16 @@ def test_make_help_lists_every_target(root):
     assert {"help", "install", "reproduce", "test", "lab", "book", "lint", "bench", "clean"} <= set(shown)
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize("data", ["", "nowhere"])
+def test_weights_without_data_end_before_any_training(root, data):
+    command = ["make", "-o", ".venv/.installed", "weights", f"DATA={data}"]
+    result = subprocess.run(command, cwd=root, env=os.environ | {"MAKEFLAGS": ""}, capture_output=True, text=True,
+                            check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"no folder '{data}' with the real data sets; name it: make weights DATA=" in result.stderr
+
+
 def test_import_is_light(root):
     heavy = "{'cv2', 'torch', 'matplotlib', 'scipy', 'numba', 'skimage', 'numpy'}"
     result = run("-c", f"import dofkit, sys; print(sorted({heavy} & set(sys.modules)))", cwd=root)
@@ -228,3 +239,18 @@ def test_cache_falls_back_to_the_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
     monkeypatch.setattr(caches.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
     assert caches.cache_dir().parent == tmp_path / "temporary"
+
+
+def test_studies_lie_with_the_data_of_the_user_and_not_in_the_cache(cache, tmp_path, monkeypatch):
+    monkeypatch.delenv("DOFKIT_STUDIES", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert caches.studies_dir() == tmp_path / "data" / "dofkit" / "studies"
+    (tmp_path / "home").write_text("")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    assert caches.studies_dir() == cache / "studies"  # better than no study
+    monkeypatch.setenv("DOFKIT_STUDIES", str(tmp_path / "mine"))
+    assert caches.studies_dir() == tmp_path / "mine"
+    monkeypatch.setenv("DOFKIT_STUDIES", str(tmp_path / "home"))
+    with pytest.raises(OSError, match="set DOFKIT_STUDIES to another one"):
+        caches.studies_dir()

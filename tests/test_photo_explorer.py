@@ -163,3 +163,12 @@ def test_names_and_uploads(tmp_path):
     assert read_upload("../../odd/name.png", png(image)).name == "name"
     with pytest.raises(PhotoError, match=r"^'name.png' is empty"):
         read_upload("folder/name.png", b"")
+
+
+def test_what_a_killed_kernel_left_of_an_upload_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setenv("DOFKIT_CACHE", str(tmp_path))
+    left = tmp_path / ".upload.0123abcd.part"
+    left.mkdir()
+    (left / "me.png").write_bytes(b"half a photograph")
+    read_upload("me.png", png(np.zeros((4, 6, 3), np.float32)))
+    assert list(tmp_path.iterdir()) == []

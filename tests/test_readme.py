@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from pathlib import Path
 
 import pytest
+from skimage.data import astronaut
 
 from dofkit import cli, readme
+from dofkit.photo import write_photo
 from dofkit.readme import API, TABLES, TOUR, ReadmeError, with_tables
 from dofkit.reproduce import all_notebooks
 
@@ -59,6 +63,36 @@ def test_links_lead_to_files(root):
     text = (root / "README.md").read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (root / target).exists(), target
+
+
+def commands(root: Path, name: str = "") -> list[list[str]]:
+    """The arguments of every `dofkit` command line of the README, or of one subcommand."""
+    text = (root / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^    \.venv/bin/dofkit (.*)$", text, flags=re.MULTILINE)
+    return [split for line in lines if (split := shlex.split(line, comments=True))[0].startswith(name)]
+
+
+def test_its_commands_are_commands_and_none_meets_what_another_one_left(root):
+    made = []
+    for command in commands(root):
+        named = vars(cli.build_parser().parse_args(command))  # ends the test if there is no such option
+        if command[0] != "evaluate":  # which replaces its report
+            made += [named[name] for name in ("output", "out", "save_mask", "save_depth") if named.get(name)]
+    assert len(made) == len(set(made)) >= 10
+
+
+def test_its_commands_need_nothing_activated(root):
+    for name in ("README.md", "dofkit/recipes/SCALE.md"):
+        text = (root / name).read_text(encoding="utf-8")
+        assert re.findall(r"^    (?:dofkit|pip|dask|jupyter|python) .*", text, flags=re.MULTILINE) == []
+
+
+def test_its_commands_on_a_photograph_run_one_after_the_other(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_photo("me.jpg", astronaut()[:300, :360].astype("float32") / 255)
+    for command in commands(root, "render"):
+        assert cli.main(command) == 0, command
+    assert {path.name for path in tmp_path.iterdir()} >= {"me.jpg", "portrait.jpg", "mask.png", "depth.png", "f18.jpg"}
 
 
 def test_the_command_writes_the_file(root, tmp_path, monkeypatch, capsys):

@@ -55,17 +55,19 @@ def test_a_notebook_runs_in_its_folder_with_this_python_and_the_parameters(tmp_p
         home,
         "00_a",
         "import os, sys; print(profile, seed, os.getcwd(), sys.executable, sep=chr(10))",
-        "print(os.environ['DOFKIT_FIGURES'])",
+        "print(os.environ['DOFKIT_FIGURES'], os.environ['DOFKIT_STUDIES'], sep=chr(10))",
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DOFKIT_FIGURES", "figures")
+    monkeypatch.setenv("DOFKIT_STUDIES", "answered")
     one = run(path, tmp_path, parameters={"profile": "full", "seed": 0})
     assert one.error == ""
     shown = "".join(texts(one.output)).splitlines()
     assert shown[:3] == ["full", "0", str(home.resolve())]
     assert Path(shown[3]).samefile(sys.executable)
     assert shown[4] == str(tmp_path / "figures")  # absolute for the kernel, unchanged for us
-    assert os.environ["DOFKIT_FIGURES"] == "figures"
+    assert shown[5] != str(tmp_path / "answered")  # what a reader answered changes nothing
+    assert (os.environ["DOFKIT_FIGURES"], os.environ["DOFKIT_STUDIES"]) == ("figures", "answered")
 
 
 def test_a_kernel_registered_on_the_machine_is_not_taken(tmp_path, monkeypatch):

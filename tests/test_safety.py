@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.lab import OPTIONS
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted((ROOT / "dofkit").rglob("*.py"))
 TEXTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "Makefile", ".ci/run", "environment.yml")]
@@ -90,3 +92,8 @@ def test_every_documented_server_is_for_this_machine_alone_and_asks_for_a_token(
                                      "jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.token=''"])
 def test_an_open_server_is_found(command):
     assert served(f"`{command}`") and is_open(command)
+
+
+def test_make_lab_has_the_options_that_the_browser_is_tested_with():
+    made = (ROOT / "Makefile").read_text(encoding="utf-8").replace("'", "")
+    assert [option for option in OPTIONS if option not in made] == []

@@ -124,7 +124,9 @@ def test_the_command_line_has_the_lens(scene, tmp_path, capsys):
 @pytest.mark.parametrize(("options", "says"), [
     (["--look", "lens", "--distance", "2"], "give its --f-number"),
     (["--look", "lens", "--f-number", "2", "--max-radius", "5"], "leave out the f-number"),
-    (["--f-number", "2"], "choose look lens"),
+    (["--f-number", "2"], "--f-number belongs to a lens: add --look lens"),
+    (["--focus", "3,4"], "--focus belongs to a lens: add --look lens"),
+    (["--blades", "6"], "--blades belongs to a lens: add --look lens"),
     (["--look", "lens", "--f-number", "-1"], "f-number is -1"),
 ])
 def test_the_command_line_refuses_in_one_line(options, says, scene, tmp_path, capsys):

@@ -103,8 +103,11 @@ def point(text: str) -> tuple[float, float]:
     >>> point("120,80")
     (120.0, 80.0)
     """
-    x, y = text.split(",")
-    return float(x), float(y)
+    try:
+        x, y = map(float, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no pixel: give X,Y, such as 320,200") from None
+    return x, y
 
 
 def run(args: argparse.Namespace) -> int:
@@ -114,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
     from dofkit.pipeline import PortraitMode
 
     check_outputs(args)
+    _check_look(args)
     renderer = PortraitMode(
         mode=args.mode,
         method=args.method,
@@ -242,6 +246,16 @@ def stage_bar(*, shown: bool) -> Iterator[Callable[[str], None] | None]:
             bar.refresh()
 
         yield progress
+
+
+def _check_look(args: argparse.Namespace) -> None:
+    """Refuse the lens's options without the lens, by the names that they have on the command line."""
+    from dofkit.files import PhotoError
+
+    for name in ("focus", "f_number", "focal_length", "distance", "blades"):
+        if args.look != "lens" and getattr(args, name) is not None:
+            raise PhotoError(f"--{name.replace('_', '-')} belongs to a lens: add --look lens, or leave it out (the "
+                             "paper keeps the person in focus)")
 
 
 def _lens_look(args: argparse.Namespace) -> LensLook | None:

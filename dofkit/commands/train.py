@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("quick", "full", "paper"),
         default="quick",
         help="quick: minutes, on scenes; full: hours, on real data, what the kit's own weights are; "
-        "paper: the paper's sizes, for a GPU (default: %(default)s)",
+        "paper: networks of the paper's size, for a GPU (default: %(default)s)",
     )
     add("--data-root", metavar="DIR", type=Path, help="where selfie/ and ccp/ lie (default: DOFKIT_DATA)")
     add("--out", metavar="DIR", type=Path, required=True, help="a folder for checkpoints, curves and weights")

@@ -3,8 +3,8 @@
 
     loss = mean (filter(I, m, r) - B)^2,    chosen by the mean PSNR of the validation pairs
 
-The paper trains by SGD with a rate of 1e-4; here Adam with a rate that falls along a cosine does in minutes what
-that would take days for.
+The paper trains by SGD with a rate of 1e-4; here AdamW with a rate that falls along a cosine does in minutes
+what that would take days for.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ sliders do the same everywhere.
 from __future__ import annotations
 
 import html
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,8 +17,10 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
+from dofkit.cache import cache_dir
 from dofkit.exploring import VIEWS, Exploration, Settings, view, wiped
 from dofkit.files import check_output
+from dofkit.parts import remove_abandoned, unfinished_folder
 from dofkit.photo import Photo, PhotoError, read_photo, write_photo
 from dofkit.widgets.live import Live
 from dofkit.widgets.pictures import clickable_picture, encode, plain_picture
@@ -194,8 +195,10 @@ def read_upload(name: str, content: bytes) -> Photo:
     PhotoError
         As `read_photo`; the message names the file as the user does.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / (Path(name).name or "upload")
+    place = cache_dir() / "upload"
+    remove_abandoned(place.parent, place.name)  # of a kernel that was killed while it read one
+    with unfinished_folder(place) as folder:
+        path = folder / (Path(name).name or "upload")
         path.write_bytes(content)
         try:
             return read_photo(path)

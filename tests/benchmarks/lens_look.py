@@ -2,8 +2,10 @@
 """The lens look step by step: distance from the thin lens on test scenes, seconds and memory, beside two opponents.
 
 Every step keeps those before it. The opponents have the same mask, depth and radii: a depth-binned guided blur of
-light, and the oracle, which scatters every pixel. The bounds say what holds the scores down: the photograph's noise
-and JPEG, which what is sharp keeps and the true lens's picture has not, and the matte.
+light, and the oracle, which scatters every pixel. Neither raises lamps, and the first blurs nothing before the focus:
+compare it with "+ layers over each other", the second with "+ blur before the focus". The bounds say what holds the
+scores down: the photograph's noise and JPEG, which what is sharp keeps and the true lens's picture has not, and the
+matte.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What one photograph costs in each training of profile paper, and what DIW's images would: for recipes/SCALE.md.
 
+Sizes, batches, steps and channels of that profile are the kit's choice, since the paper states none.
+
     python -m tests.benchmarks.paper            # minutes, 6 GB; writes scale.json and the tables of SCALE.md
 
 A step is forward, backward and AdamW, at the profile's sizes, with a batch of one. What a further photograph takes is
@@ -164,7 +166,8 @@ def tables(costs: dict[str, Any]) -> str:
                                      f"{DIW * row['gflop'] / 1e6:,.0f} PFLOP")
     of = [{f"DIW's {DIW:,} images": name, "cost": cost} for name, cost in diw.items()]
     cpu = costs["machine"]["cpu"]
-    told = f"Measured in CPU seconds on one core, which others used too, of: {cpu}."
+    told = (f"Measured in CPU seconds on one core, which others used too, of: {cpu}. Sizes, batches and steps are the "
+            "kit's choice.")
     return "\n\n".join([told, markdown_table(rows), markdown_table(of)]) + "\n"
 
 

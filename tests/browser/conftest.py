@@ -24,12 +24,13 @@ def pictures(root: Path) -> Path:
 
 @pytest.fixture(scope="package")
 def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """JupyterLab, with an empty folder of notebooks, an empty cache, and figures in build/."""
+    """JupyterLab, with an empty folder of notebooks, an empty cache, no studies, and figures in build/."""
     keep_compiled_code()  # the minute that numba needs is not spent again
     base = tmp_path_factory.mktemp("jupyter")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOFKIT_FIGURES", str(root / "build" / "test-browser"))
         patch.setenv("DOFKIT_CACHE", str(base / "cache"))
+        patch.setenv("DOFKIT_STUDIES", str(base / "studies"))
         with serve(base) as running:
             yield running
 

@@ -26,8 +26,11 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run", "--disable-quic",
 ]  # fmt: skip
-UPLOADS = '--ServerApp.tornado_settings={"websocket_max_message_size": 200000000}'
-"""As `make lab` has it: Jupyter's own limit is 10 MB."""
+OPTIONS = [
+    '--ServerApp.tornado_settings={"websocket_max_message_size": 200000000}', "--LabApp.news_url=None",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+]  # fmt: skip
+"""Those of `make lab`: uploads of more than 10 MB, Jupyter's own limit, and no news from the network."""
 START = 60.0
 """Seconds that the server, and one page of it, may take to come up."""
 RUN = 300.0
@@ -116,9 +119,6 @@ def serve(base: Path) -> Iterator[Server]:
     kernel = base / "path" / "kernels" / "python3" / "kernel.json"  # this Python, whatever kernels are registered
     kernel.parent.mkdir(parents=True)
     kernel.write_text(json.dumps(get_kernel_dict()), encoding="utf-8")
-    quiet = base / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
-    quiet.mkdir(parents=True)  # no question whether Jupyter's news are wanted
-    (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}', encoding="utf-8")
     places = {
         "JUPYTER_PATH": "path", "JUPYTER_DATA_DIR": "data", "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython",
@@ -132,7 +132,7 @@ def serve(base: Path) -> Iterator[Server]:
     command = [
         sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
         "--ServerApp.port_retries=0", f"--IdentityProvider.token={server.token}", f"--ServerApp.root_dir={folder}",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", UPLOADS,
+        *OPTIONS,
     ]  # fmt: skip
     with server.log.open("w") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)

@@ -31,7 +31,7 @@ def page_of(notebook: Reader) -> Locator:
 
 def kept(server: Server) -> list[dict[str, str]]:
     """The answers in the file."""
-    [file] = (server.folder.parent / "cache").glob("study-*/answers.csv")
+    [file] = (server.folder.parent / "studies").glob("study-*/answers.csv")
     with file.open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
@@ -76,6 +76,6 @@ def test_a_subject_takes_the_study(notebook, server):
 
     notebook.run_cell("mine = read_report")
     result = notebook.output_of("mine = read_report")
-    expect(result).not_to_contain_text("No result yet")
+    expect(result).not_to_contain_text("No result:")
     expect(result.locator("img")).to_have_count(1)
     notebook.shoot("08_result", result)
