@@ -5,7 +5,8 @@
     w_hat_ij(m) = w_ij (1 - m_j) / sum_j w_ij (1 - m_j)                     Eq. 6
 
 ``printed`` is Eq. 5 as it stands: a pixel counts whole or not at all, so the disc jumps as r grows. ``area`` weighs
-each pixel by the share of it that the disc covers; it varies smoothly with r and is what the authors' pictures show.
+each pixel by the share of it that the disc covers; it varies smoothly with r, and the one picture that the authors
+published before and after their blur shows it.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from dofkit.guided_filter import guided_upsample
 
-#: The paper's 10-pixel band belongs to its 500-pixel pictures; the band grows with the picture.
+#: The paper's band is 10 pixels, of which size of picture it does not say; here of a long side of 500, and scaled.
 BAND, BAND_SIDE = 10.0, 500.0
 
 #: Long side above which the matte is solved at a reduced size.

@@ -142,7 +142,13 @@ LATER_ON_EG1800 = Table(
 
 IOU_WHOLE_BODY = Value(93.22, "%", "4.2", "IoU of the SPN on 500 whole-body test images (Baidu)")
 IOU_WHOLE_BODY_COARSE = Value(91.43, "%", "4.2", "IoU of the finetuned coarse model [20] on the same images")
-WHDR_SPN = Value(14.35, "%", "4.3", "WHDR of the depth SPN on the DIW test set", "one point pair an image")
+WHDR_SPN = Value(
+    14.35,
+    "%",
+    "4.3",
+    "WHDR of the depth SPN on the DIW test set",
+    "one point pair an image; with or without Eq. 3 is not said",
+)
 WHDR_COARSE = Value(
     14.39, "%", "4.3", "WHDR of the coarse model [7] on the DIW test set", "called slightly worse"
 )
@@ -167,7 +173,7 @@ TRIMAP_BAND = Value(
     "px",
     "4.1",
     "unknown region of the trimap on each side of the mask's boundary",
-    "as in [25], on 600x800 crops: the kit scales it with the picture",
+    "of which size of picture is not said; [25] has 600x800: the kit takes 10 px of 500 and scales them",
 )
 LEARNING_RATE = Value(1e-4, "", "4.1", "learning rate of all networks (SGD)")
 MOMENTUM = Value(0.9, "", "4.1", "momentum of all networks (SGD)")

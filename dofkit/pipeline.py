@@ -91,7 +91,8 @@ class PortraitMode:
     layer_side : long side, in pixels, at which layers are split at the most: depth from one picture is never finer.
     feather : standard deviation of Eq. 10's Gaussian g in pixels; default 0.8 % of the long side.
     max_radius : radius of the farthest blur in pixels; default 1.0 % (whole body) or 1.6 % (selfie) of the long side.
-    space : "srgb" blurs the encoded values, as the authors' pictures show; "linear" blurs light, as a lens does.
+    space : "srgb" blurs the encoded values, as in the one picture that the authors published before and after; "linear"
+        blurs light, as a lens does.
     look : "paper" is Eq. 4 and 10; "lens" lays light in layers over each other (`dofkit.lens_look`), in selfies too.
     focus : what is sharp by "lens": a depth, or the depth at a point (x, y) in pixels; None is the person.
     lens : the options of "lens"; by default those of `lens_look.suited`, careful with what is estimated.

@@ -58,6 +58,12 @@ def test_every_claim_that_the_paper_module_knows_has_its_section(root):
     assert {item.paper for item in read_manifest().values() if item.kind == "claim"} <= sections
 
 
+def test_a_number_that_the_text_gives_to_no_training_says_so(root):
+    order = [s.reported for s in statements(root / "figures") if str(paper.WHDR_SPN.value) in s.reported]
+    assert len(order) == 2
+    assert all("with or without Eq. 3 is not said" in reported for reported in order)
+
+
 def test_what_cannot_be_tested_says_why(root):
     for statement in statements(root / "figures"):
         assert (statement.find is None) == bool(statement.why)

@@ -29,6 +29,11 @@ def test_numbers_are_those_of_the_text():
     assert paper.SECONDS_CRF.value / paper.SECONDS_RNN.value == pytest.approx(7.14, abs=0.01)
 
 
+def test_what_the_text_leaves_open_about_a_number_stands_beside_it():
+    assert "Eq. 3 is not said" in paper.WHDR_SPN.note
+    assert "is not said" in paper.TRIMAP_BAND.note
+
+
 def test_the_counts_of_the_study_are_the_only_ones_with_its_percentages():
     votes = paper.STUDY_SUBJECTS.value * paper.STUDY_IMAGES.value
     for kind, value in (
