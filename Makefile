@@ -80,7 +80,7 @@ test-browser: chromium ## open notebooks in Chromium and use them; pictures of i
 chromium: $(STAMP) # before all else: who waits for 20 minutes should not be told at the end
 	@$(if $(filter none,$(CHROMIUM)),true,$(BIN) -m tests.browser)
 
-fuzz: $(STAMP) ## more than 10,000 spoilt files and command lines, 50 kills, bombs, full disks (half an hour)
+fuzz: $(STAMP) ## more than 10,000 spoilt files and command lines, 50 kills, bombs, full disks (a quarter of an hour)
 	@DOFKIT_FUZZ=nightly $(THREADS) $(PYTEST) tests/faults
 
 lab: $(STAMP) ## open the first notebook in JupyterLab
