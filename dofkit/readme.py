@@ -93,10 +93,10 @@ def tour(root: Path) -> str:
             "seconds": f"{took['seconds']:.0f}", "peak MB": f"{took['peak_mb']:.0f}",
             "makes": ", ".join(made.get(path.stem, [])) or "-",
         })
-    seconds = sum(took["seconds"] for took in times["notebooks"].values())
     machine = times["machine"]
-    return (f"{markdown_table(rows)}\n\n*`make reproduce` in the quick profile: {seconds / 60:.0f} minutes in all, on "
-            f"{machine['cores']} cores ({machine['cpu']}), after the installation.*")
+    return (f"{markdown_table(rows)}\n\n*`make reproduce` in the quick profile: {times['seconds'] / 60:.1f} minutes in "
+            f"all, {times['workers']} notebooks at a time, on {machine['cores']} cores ({machine['cpu']}), after the "
+            "installation. Seconds and memory are those of each notebook meanwhile.*")
 
 
 def results(root: Path) -> str:

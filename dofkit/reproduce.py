@@ -2,7 +2,7 @@
 """Run the notebooks and write the figures: what `make reproduce` and `dofkit reproduce` do.
 
 Everything that can be refused is refused before the first kernel starts: unknown names, parameters that a
-notebook does not have. Then papermill runs one notebook after the other, each in its own folder, with this
+notebook does not have. Then papermill runs the notebooks, a few at a time, each in its own folder, with this
 very Python, within a time limit; executed notebooks are kept in `build/notebooks`, those of failed runs too.
 """
 
@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from traitlets.config import Config
 from dofkit import manifest
 from dofkit.kernels import START_LIMIT, ThisPython, cannot_keep, kernel_environment
 from dofkit.notebooks import KERNEL, NotebookError, clean_text, normalised, read_notebook, write_notebook
+from dofkit.workers import in_processes, in_turn
 
 TIME_LIMIT = 1800.0
 """Seconds that one notebook may take in all."""
@@ -125,7 +127,7 @@ def parameters_of(path: Path) -> dict[str, str]:
     return {name: entry["default"] for name, entry in papermill.inspect_notebook(_load(path)).items()}
 
 
-def reproduce(plan: Plan, *, progress: bool | None = None) -> list[Run]:
+def reproduce(plan: Plan, *, progress: bool | None = None, workers: int = 1) -> list[Run]:
     """Run the notebooks of a plan, each within its time limit; a failed one does not stop the others.
 
     Parameters
@@ -134,25 +136,36 @@ def reproduce(plan: Plan, *, progress: bool | None = None) -> list[Run]:
         What to run. Its parameters are checked before anything runs.
     progress
         Bars for notebooks and cells; by default where standard error is a terminal, else one line a notebook.
+    workers
+        How many run at a time, each with its share of the cores.
+
+    Returns
+    -------
+    list of Run
+        In the plan's order.
 
     Raises
     ------
     NotebookError
         If a parameter is unknown.
+    PhotoError
+        If a worker was killed.
     """
     check_parameters(plan)
     bars = sys.stderr.isatty() if progress is None else progress
-    runs: list[Run] = []
-    with kernel_environment(plan.output), tqdm(plan.notebooks, unit="notebook", disable=not bars) as outer:
-        for path in outer:
-            outer.set_description(path.stem)
-            run = run_notebook(path, plan, bar=bars)
-            runs.append(run)
+    alone = min(workers, len(plan.notebooks)) < 2
+    share = in_turn if alone else in_processes(workers)
+    runs: dict[int, Run] = {}
+    with kernel_environment(plan.output), tqdm(total=len(plan.notebooks), unit="notebook", disable=not bars) as outer:
+        for number, run in share(partial(run_notebook, plan=plan, bar=bars and alone), plan.notebooks):
+            runs[number] = run
+            outer.set_description(run.notebook.stem)
+            outer.update()
             if run.error:
                 tqdm.write(run.error, file=sys.stderr)
             elif not bars:
-                print(f"{path.stem}: {run.seconds:.0f} s", file=sys.stderr, flush=True)
-    return runs
+                print(f"{run.notebook.stem}: {run.seconds:.0f} s", file=sys.stderr, flush=True)
+    return [runs[number] for number in sorted(runs)]
 
 
 def run_notebook(path: Path, plan: Plan, *, bar: bool = False) -> Run:

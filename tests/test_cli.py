@@ -290,6 +290,7 @@ def test_reproduce_updates_the_notebooks_on_request(checkout):
         (("--data-root", "nowhere"), "--data-root nowhere is no folder"),
         (("--data-root", "."), "none of these notebooks has a parameter 'data_root'"),
         (("--time-limit", "0"), "the time limit is 0 s"),
+        (("--workers", "0"), "--workers is 0: choose 1 or more"),
         (("--update", "--profile", "full"), "--update writes what a reader sees first"),
         (("--profile", "slow"), "invalid choice: 'slow'"),
     ],

@@ -70,6 +70,18 @@ def test_a_notebook_runs_in_its_folder_with_this_python_and_the_parameters(tmp_p
     assert (os.environ["DOFKIT_FIGURES"], os.environ["DOFKIT_STUDIES"]) == ("figures", "answered")
 
 
+def test_several_run_at_a_time_and_one_that_fails_stops_none(tmp_path):
+    sources = {"00_a": "import os; print(seed, os.environ['OMP_NUM_THREADS'])", "01_b": "1 / 0", "02_c": "print(profile)"}
+    paths = [write(tmp_path, name, source) for name, source in sources.items()]
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // 2))
+    plan = Plan(paths, tmp_path / "out", offered={"seed": 7})
+    runs = reproduce.reproduce(plan, progress=False, workers=2)
+    assert [run.notebook for run in runs] == paths  # in their order, whichever ends first
+    assert ["1 / 0" in run.error for run in runs] == [False, True, False]
+    assert texts(runs[0].output) == [f"7 {threads}\n"] and texts(runs[2].output) == ["quick\n"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.suffix) == [path.name for path in paths]
+
+
 def test_a_kernel_registered_on_the_machine_is_not_taken(tmp_path, monkeypatch):
     spec = tmp_path / "jupyter" / "kernels" / "python3"
     spec.mkdir(parents=True)
@@ -263,13 +275,16 @@ def test_times_are_kept_beside_those_of_the_same_machine(tmp_path, monkeypatch):
     file = tmp_path / "times.json"
     took = [reproduce.Run(tmp_path / "notebooks" / f"{name}.ipynb", tmp_path, seconds, error, 512.3)
             for name, seconds, error in (("01_b", 7.06, ""), ("00_a", 3.0, ""), ("02_c", 9.0, "failed"))]
-    command.record(took[:1], file)
-    command.record(took[1:], file)
-    assert json.loads(file.read_text())["notebooks"] == {"00_a": {"seconds": 3.0, "peak_mb": 512},
-                                                         "01_b": {"seconds": 7.1, "peak_mb": 512}}
-    monkeypatch.setattr("dofkit.timing.machine", lambda: {"cpu": "another"})
-    command.record(took[:1], file)
+    command.record(took[:1], file, 2, 8.04)
+    command.record(took[1:], file, 2, None)  # only some: what all took stays
+    kept = json.loads(file.read_text())
+    assert (kept["workers"], kept["seconds"]) == (2, 8.0)
+    assert kept["notebooks"] == {"00_a": {"seconds": 3.0, "peak_mb": 512}, "01_b": {"seconds": 7.1, "peak_mb": 512}}
+    command.record(took[:1], file, 1, None)  # one at a time is another measurement
     assert list(json.loads(file.read_text())["notebooks"]) == ["01_b"]
+    monkeypatch.setattr("dofkit.timing.machine", lambda: {"cpu": "another"})
+    command.record(took[1:2], file, 1, None)
+    assert list(json.loads(file.read_text())["notebooks"]) == ["00_a"]
     file.write_text("damaged")
-    command.record(took[:1], file)
+    command.record(took[:1], file, 1, None)
     assert json.loads(file.read_text())["machine"] == {"cpu": "another"}

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 HELP = "run the notebooks and write the figures"
 
+MOST = 4
+"""Notebooks at a time, unless asked for: more would wait for the longest one."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `dofkit reproduce`."""
@@ -55,6 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1800.0,
         help="for each notebook (default: %(default)g)",
     )
+    add("--workers", metavar="N", type=int, default=min(os.cpu_count() or 1, MOST),
+        help=f"notebooks at a time, each takes up to 1.1 GB (default: one for each core, at most {MOST})")
     add("--output", metavar="DIR", type=Path, help="executed notebooks (default: build/notebooks)")
     add("--solutions", action="store_true", help="also run the solutions of the exercises")
     add("--update", action="store_true", help="write the outputs, normalised, into the notebooks themselves")
@@ -70,6 +75,8 @@ def run(args: argparse.Namespace) -> int:
         raise NotebookError("--update writes what a reader sees first: the quick profile without parameters")
     if args.record and (args.profile != "quick" or args.parameter):
         raise NotebookError("--record keeps what the quick profile takes, without parameters")
+    if args.workers < 1:
+        raise NotebookError(f"--workers is {args.workers}: choose 1 or more")
     if not args.time_limit > 0:
         raise NotebookError(f"the time limit is {args.time_limit:g} s: give more than 0")
     root = manifest.checkout()
@@ -86,13 +93,14 @@ def run(args: argparse.Namespace) -> int:
         offered=data_root(args.data_root),
         time_limit=args.time_limit,
     )
-    began = time.time_ns()
-    runs = reproduce.reproduce(plan)
+    began, started = time.time_ns(), time.monotonic()
+    runs = reproduce.reproduce(plan, workers=args.workers)
+    seconds = time.monotonic() - started
     if args.update:
         for path in reproduce.update([run for run in runs if not run.error]):
             print(f"updated {path.relative_to(root)}", file=sys.stderr)
     if args.record:
-        record(runs, manifest.figures_dir() / "times.json")
+        record(runs, manifest.figures_dir() / "times.json", args.workers, seconds if not args.only else None)
     tell(runs, plan.output, written_figures(runs, items, manifest.figures_dir(), began))
     return 1 if any(run.error for run in runs) else 0
 
@@ -147,17 +155,22 @@ def written_figures(runs: list[Run], items: dict[str, Item], folder: Path, began
     return [path.stem for path in files if path.is_file() and path.stat().st_mtime_ns >= since]
 
 
-def record(runs: list[Run], file: Path) -> None:
-    """Keep what the runs took, beside what is there of the same machine; nothing of those that failed."""
+def record(runs: list[Run], file: Path, workers: int, seconds: float | None) -> None:
+    """Keep what the runs took, beside what is there of the same machine; nothing of those that failed.
+
+    `seconds` is what all notebooks took together, `workers` at a time; None where only some ran.
+    """
     from dofkit.files import write_bytes
     from dofkit.timing import machine
 
     rows = {run.notebook.stem: {"seconds": round(run.seconds, 1), "peak_mb": run.peak_mb and round(run.peak_mb)}
             for run in runs if run.notebook.parent.name == "notebooks" and not run.error}
+    together = seconds and round(seconds, 1)
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
         before = json.loads(file.read_text(encoding="utf-8"))
-        rows = {**(before["notebooks"] if before["machine"] == machine() else {}), **rows}
-    kept = {"machine": machine(), "notebooks": dict(sorted(rows.items()))}
+        if (before["machine"], before["workers"]) == (machine(), workers):
+            rows, together = {**before["notebooks"], **rows}, together or before["seconds"]
+    kept = {"machine": machine(), "workers": workers, "seconds": together, "notebooks": dict(sorted(rows.items()))}
     write_bytes(file, (json.dumps(kept, indent=1) + "\n").encode())
 
 

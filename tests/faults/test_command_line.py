@@ -47,8 +47,8 @@ OPTIONS = {
                     "--slr": FILES},
     "study report": {"": FILES, "--study": FILES, "--figure": FILES, "--json": None},
     "reproduce": {"--only": ("00", "fig03", "x", "", "["), "-p": ("seed=1", "seed", "=", "x=1", "profile=full"),
-                  "--time-limit": NUMBERS, "--output": FILES, "--update": None, "--solutions": None,
-                  "--data-root": FILES},
+                  "--time-limit": NUMBERS, "--workers": NUMBERS, "--output": FILES, "--update": None,
+                  "--solutions": None, "--data-root": FILES},
     "claims": {}, "": {"--version": None, "--help": None, "x": None, "": None},
 }
 
