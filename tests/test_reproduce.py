@@ -71,7 +71,8 @@ def test_a_notebook_runs_in_its_folder_with_this_python_and_the_parameters(tmp_p
 
 
 def test_several_run_at_a_time_and_one_that_fails_stops_none(tmp_path):
-    sources = {"00_a": "import os; print(seed, os.environ['OMP_NUM_THREADS'])", "01_b": "1 / 0", "02_c": "print(profile)"}
+    sources = {"00_a": "import os; print(seed, os.environ['OMP_NUM_THREADS'])", "01_b": "1 / 0",
+               "02_c": "print(profile)"}
     paths = [write(tmp_path, name, source) for name, source in sources.items()]
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // 2))
     plan = Plan(paths, tmp_path / "out", offered={"seed": 7})
