@@ -77,7 +77,8 @@ test-nbval: $(STAMP) ## run every notebook with nbval and compare the marked tex
 test-browser: chromium ## open notebooks in Chromium and use them; pictures of it in build/browser
 	@$(if $(filter none,$(CHROMIUM)),echo "make test-browser: left out",$(PYTEST) -m browser tests/browser $(NOTE))
 
-chromium: $(STAMP) # before all else: who waits for 20 minutes should not be told at the end
+# Before all else: who waits for 20 minutes should not be told at their end.
+chromium: $(STAMP) ## look for the browser of the tests; as root on Debian, install it
 	@$(if $(filter none,$(CHROMIUM)),true,$(BIN) -m tests.browser)
 
 fuzz: $(STAMP) ## more than 10,000 spoilt files and command lines, 50 kills, bombs, full disks (a quarter of an hour)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +13,8 @@ from typing import ClassVar
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
+from jupyter_core.paths import jupyter_runtime_dir
+from traitlets import default
 
 from dofkit.notebooks import NotebookError
 from dofkit.parts import remove_abandoned, unfinished_folder
@@ -34,6 +37,10 @@ class ThisPython(AsyncKernelManager):
     def kernel_spec(self) -> KernelSpec:
         """The kernel to start, by this interpreter's full path."""
         return KernelSpec(**get_kernel_dict())
+
+    @default("connection_file")
+    def _connection_file(self) -> str:  # Jupyter's own lies in /tmp, and stays there when we are killed
+        return str(Path(jupyter_runtime_dir()) / f"kernel-{secrets.token_hex(8)}.json")
 
     async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:  # type: ignore[override]
         """End the kernel, after a look at its memory."""

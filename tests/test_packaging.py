@@ -88,8 +88,8 @@ def test_constraints_pin_everything_exactly_and_name_no_machine(root):
 def test_every_import_is_a_declared_dependency(root, project):
     names = {"PIL": "pillow", "cv2": "opencv-python", "maxflow": "pymaxflow", "skimage": "scikit-image"}
     ours = {"dofkit", "tests", *sys.stdlib_module_names}
-    # Come with what is declared: IPython, jupyter_client and traitlets with ipykernel, docutils with Sphinx.
-    ours |= {"IPython", "docutils", "jupyter_client", "traitlets"}
+    # Come with what is declared: IPython, jupyter_* and traitlets with ipykernel, docutils with Sphinx.
+    ours |= {"IPython", "docutils", "jupyter_client", "jupyter_core", "traitlets"}
     declared = set(direct(project, *project["optional-dependencies"]))
     for path in sorted((root / "dofkit").rglob("*.py")):
         text = path.read_text(encoding="utf-8")

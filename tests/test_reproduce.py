@@ -70,6 +70,13 @@ def test_a_notebook_runs_in_its_folder_with_this_python_and_the_parameters(tmp_p
     assert (os.environ["DOFKIT_FIGURES"], os.environ["DOFKIT_STUDIES"]) == ("figures", "answered")
 
 
+def test_the_file_with_the_key_to_a_kernel_lies_in_the_output_and_goes_with_it(tmp_path):
+    path = write(tmp_path, "00_a", "from ipykernel.connect import get_connection_file as f; print(f())")
+    (file,) = texts(run(path, tmp_path).output)
+    assert Path(file).parent.parent == tmp_path / "out" and Path(file).parent.name.startswith(".kernels.")
+    assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["00_a.ipynb"]
+
+
 def test_several_run_at_a_time_and_one_that_fails_stops_none(tmp_path):
     sources = {"00_a": "import os; print(seed, os.environ['OMP_NUM_THREADS'])", "01_b": "1 / 0",
                "02_c": "print(profile)"}
