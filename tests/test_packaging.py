@@ -158,7 +158,7 @@ def test_make_help_lists_every_target(root):
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 @pytest.mark.parametrize("data", ["", "nowhere"])
 def test_weights_without_data_end_before_any_training(root, data):
-    command = ["make", "-o", ".venv/.installed", "weights", f"DATA={data}"]
+    command = ["make", "--no-print-directory", "-o", ".venv/.installed", "weights", f"DATA={data}"]
     result = subprocess.run(command, cwd=root, env=os.environ | {"MAKEFLAGS": ""}, capture_output=True, text=True,
                             check=False)
     assert (result.returncode, result.stdout) == (2, "")
