@@ -26,7 +26,7 @@ from dofkit.weights import card, load_weights, metadata
 
 SMALL = {"rnn": {"width": 4, "channels": 2}, "cnn": {"width": 4}, "liu": {"width": 4, "channels": 2},
          "gradient": {"channels": 2}}
-TINY = FilterRecipe(SMALL, 32, 2, 4, 3e-3)
+TINY = FilterRecipe(SMALL, 32, 2, 4, 3e-3, {"rnn": 2, "cnn": 1, "liu": 1, "gradient": 1})
 CPU = Engine("cpu")
 
 
@@ -68,6 +68,16 @@ def test_every_filter_comes_with_card_and_scores(made):
         text = card(file)
         assert f"{report['parameters'][name]} parameters" in text and "4 steps" in text
         assert f"{report['test']['scenes'][name]['psnr']['mean']:.4g}" in text
+        assert ("trained 2 times, from other seeds" in text) == (name == "rnn")
+
+
+def test_further_seeds_are_told_but_the_weights_are_those_of_the_first(made, pairs):
+    folder, report = made
+    assert {name: len(each) for name, each in report["validation by seed"].items()} == TINY.seeds
+    one, other = report["validation by seed"]["rnn"]
+    assert one == report["training"]["rnn"]["validation"] and one != other
+    written = load_weights(folder / "filter-rnn.safetensors", FILTERS)
+    assert mean_psnr(written, read_pairs(pairs, "validation"), CPU) == pytest.approx(one, abs=0.01)
 
 
 def test_scores_are_those_of_the_written_weights(made, pairs):

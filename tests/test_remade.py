@@ -98,6 +98,16 @@ def test_the_shipped_ones_are_within_their_own_spread():
     assert len(compare("depth", SHIPPED)) == 4 and len(compare("segmentation", SHIPPED)) == 10
 
 
+def test_a_filter_trained_once_takes_the_spread_of_the_rnn_filter(tmp_path):
+    for folder, cnn in (("shipped", 40.0), ("remade", 43.0)):
+        report = {"validation by seed": {"rnn": [38.0, 38.2, 38.4], "cnn": [cnn]}}
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "filter.json").write_text(json.dumps(report))
+    ours, cnn = compare("filter", tmp_path / "remade", tmp_path / "shipped")
+    assert ours["within"] == "yes" and ours["allowed"] == pytest.approx(9.92 * 0.2 * (2 / 3) ** 0.5, rel=1e-3)
+    assert cnn["within"] == "NO" and cnn["allowed"] == pytest.approx(9.92 * 0.2 * 2 ** 0.5, rel=1e-3)
+
+
 def test_a_worse_remake_is_told(tmp_path, capsys):
     report = read_results("depth")
     cell = report["test"]["ranking"]["scenes, selfie"]["refined"]

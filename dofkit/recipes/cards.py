@@ -98,7 +98,7 @@ def _validated(stage: str, training: Mapping[str, Any]) -> str:
 
 def filter_card(name: str, report: Mapping[str, Any]) -> str:
     """The card of a filter that learned the rendering, from the report of its making (`filter.json`)."""
-    training, pairs = report["training"][name], report["pairs"]
+    training, pairs, each = report["training"][name], report["pairs"], report["validation by seed"][name]
     what = {"rnn": "the paper's RNN filter: gates from photograph, mask and depth",
             "liu": "the RNN filter of Liu et al. [21]: gates from the photograph alone",
             "cnn": "the encoder-decoder alone, from photograph, mask and depth",
@@ -116,6 +116,8 @@ def filter_card(name: str, report: Mapping[str, Any]) -> str:
         f"of {report['recipe']['crop']} px, {training['seconds'] / 60:.0f} minutes on {training['device']} in "
         f"{training['precision']}; best validation PSNR {training['validation']:.2f} dB at step "
         f"{training['best step']}",
+        *([f"- trained {len(each)} times, from other seeds; best validation PSNR of each: "
+           f"{', '.join(f'{psnr:.2f}' for psnr in each)} dB; these weights are the first"] if len(each) > 1 else []),
         f"- made by `dofkit train rnn --profile {report['profile']} --seed {report['seed']}`",
         "",
     ]

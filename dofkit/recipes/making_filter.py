@@ -77,7 +77,7 @@ def make_filter(
     runs: dict[str, list[Run]] = {}
     models: dict[str, nn.Module] = {}
     for name in FILTERS:
-        for each in range(seed, seed + recipe.seeds):
+        for each in range(seed, seed + recipe.seeds[name]):
             with stage(f"filter {name}, seed {each}") as progress:
                 place = folder / name if each == seed else folder / f"seed-{each}" / name
                 model, run = train_filter(name, recipe, read["train"], read["validation"], seed=each, folder=place,
