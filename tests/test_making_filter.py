@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -154,6 +156,13 @@ def test_wrong_options_are_one_line(tmp_path, capsys):
 def test_pairs_that_are_not_there(tmp_path):
     with pytest.raises(DataError, match="make them with"):
         make_filter("quick", tmp_path / "out", tmp_path, engine=CPU, stage=silent)
+
+
+def test_pairs_that_no_recipe_made_are_not_learned_from(pairs, tmp_path):
+    folder = Path(shutil.copytree(pairs, tmp_path / "pairs"))
+    shutil.copy(next((folder / "test").glob("*.npz")), folder / "train" / "scenes-selfie-999999.npz")
+    with pytest.raises(DataError, match=r"holds 5 pairs, but pairs\.json is of 4"):
+        make_filter("quick", tmp_path / "out", folder, engine=CPU, stage=silent)
 
 
 def test_blurs_that_learned_nothing_leave_the_person_alone():

@@ -30,7 +30,7 @@ from dofkit.metrics import psnr, ssim
 from dofkit.provenance import source_hash
 from dofkit.recipes.cards import filter_card
 from dofkit.recipes.making import Stage, claim, told
-from dofkit.recipes.pairs import RECIPE, Pair
+from dofkit.recipes.pairs import RECIPE, Pair, PairRecipe, asked, files
 from dofkit.recipes.rnn_filter import RECIPES, FilterRecipe, read_pairs, train_filter
 from dofkit.rnn_filter import FILTERS, parameters
 from dofkit.training import Run
@@ -193,13 +193,20 @@ def _summary(values: Sequence[float]) -> dict[str, float | None]:
 
 
 def _counted(pairs: Path) -> dict[str, Any]:
+    """What the pairs in a folder are of, and how many there are; refused if there are some that its recipe lacks."""
     try:
         made = json.loads((pairs / RECIPE).read_text(encoding="utf-8"))
-        real = bool(made["recipe"]["selfies"] or made["recipe"]["bodies"])
+        recipe = PairRecipe(**made["recipe"])
+        most, real = asked(recipe), bool(recipe.selfies or recipe.bodies)
         identity = {"profile": made["profile"], "seed": made["seed"], "real": real}
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise DataError(f"no pairs in '{pairs}': make them with `dofkit pairs --out {pairs}`") from error
-    return identity | {split: len(list((pairs / split).glob("*.npz"))) for split in ("train", "validation", "test")}
+    there = {split: len(files(pairs, split)) for split in most}
+    for split, n in there.items():
+        if n > most[split]:
+            raise DataError(f"'{pairs / split}' holds {n} pairs, but {RECIPE} is of {most[split]}: some do not belong "
+                            f"there; make them anew with `dofkit pairs --out FOLDER`")
+    return identity | there
 
 
 def _write(folder: Path, models: Mapping[str, nn.Module], recipe: FilterRecipe, report: Mapping[str, Any]) -> None:

@@ -133,6 +133,15 @@ def _wanted(recipe: PairRecipe) -> dict[Split, dict[str, int]]:
     return wanted | {split: {"scenes": n, "selfie": n * real, "ccp": n * real} for split, n in rest}
 
 
+def asked(recipe: PairRecipe) -> dict[Split, int]:
+    """How many pairs of each split a recipe asks for; a folder may hold fewer, since a photograph may fail.
+
+    >>> asked(RECIPES["full"])
+    {'train': 440, 'validation': 32, 'test': 200}
+    """
+    return {split: sum(counts[name.split("-")[0]] for name in SOURCES) for split, counts in _wanted(recipe).items()}
+
+
 def _sources(recipe: PairRecipe, split: Split, root: PathLike | None, seed: int) -> dict[str, tuple[Dataset, bool]]:
     """For each source its data set, and whether its mask and depth are exact.
 
