@@ -270,13 +270,16 @@ def _trainings(validation: Mapping[str, Sequence[float]], other: str) -> str:
     >>> _trainings({"rnn": [38.5], "cnn": [39.3]}, "cnn")
     'one training of each'
     >>> _trainings({"rnn": [38.5, 38.7, 38.9], "cnn": [39.3, 39.3, 39.4]}, "cnn")
-    'the first of 3 trainings of each (validation deviates by 0.2 dB)'
+    'the first of 3 trainings of ours, the first of 3 trainings of the other (validation deviates by 0.2 dB)'
+    >>> _trainings({"rnn": [38.5, 38.7, 38.9], "liu": [33.4]}, "liu")
+    'the first of 3 trainings of ours, one training of the other (validation deviates by 0.2 dB)'
     """
     both = validation["rnn"], validation[other]
-    fewest = min(map(len, both))
-    if fewest < 2:
+    deviations = [stdev(each) for each in both if len(each) > 1]
+    if not deviations:
         return "one training of each"
-    return f"the first of {fewest} trainings of each (validation deviates by {max(map(stdev, both)):.1g} dB)"
+    ours, theirs = ("one training" if len(each) < 2 else f"the first of {len(each)} trainings" for each in both)
+    return f"{ours} of ours, {theirs} of the other (validation deviates by {max(deviations):.1g} dB)"
 
 
 def _votes(one: Comparison) -> str:
