@@ -11,13 +11,14 @@ is one, and `fabric` one for several processes through Lightning Fabric (`pip in
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+from dofkit.workers import cores
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -192,9 +193,8 @@ def check_devices(devices: int) -> None:
         raise TrainingError(f"cannot train on {devices} devices: use 1 or more")
     if torch.cuda.is_available() and devices > torch.cuda.device_count():
         raise TrainingError(f"cannot train on {devices} devices: this machine has {torch.cuda.device_count()} GPU(s)")
-    cores = os.cpu_count() or 1
-    if not torch.cuda.is_available() and devices > max(cores, 8):
-        raise TrainingError(f"cannot train on {devices} devices: each is a process, and this machine has {cores} cores")
+    if not torch.cuda.is_available() and devices > max(cores(), 8):
+        raise TrainingError(f"cannot train on {devices} devices: each is a process, for {cores()} cores")
     try:
         import lightning_fabric  # noqa: F401
     except ImportError as error:

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 from pathlib import Path
 from typing import Any
+
+from dofkit.workers import cores
 
 
 def machine() -> dict[str, Any]:
@@ -16,7 +17,7 @@ def machine() -> dict[str, Any]:
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     model = models[0] if models else platform.processor()
-    return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version()}
+    return {"cpu": model, "cores": cores(), "python": platform.python_version()}
 
 
 def peak_mb(pid: int) -> float | None:
@@ -24,6 +25,7 @@ def peak_mb(pid: int) -> float | None:
 
     Examples
     --------
+    >>> import os
     >>> peak = peak_mb(os.getpid())
     >>> peak is None or peak > 1
     True

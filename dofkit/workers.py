@@ -10,6 +10,7 @@ picklable. A worker never outlives the process that it works for.
 from __future__ import annotations
 
 import functools
+import math
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from dofkit.files import PhotoError
@@ -55,6 +57,27 @@ def _built(build: Callable[..., Callable[..., Any]], arguments: tuple[Any, ...])
     return build(*arguments)
 
 
+def cores(container: Path = Path("/sys/fs/cgroup")) -> int:
+    """How many cores this process can keep busy: those that it may run on, or its container's share of time.
+
+    Parameters
+    ----------
+    container
+        Where Linux tells the share of a container (control groups, version 2).
+
+    Examples
+    --------
+    >>> 1 <= cores() <= os.cpu_count()
+    True
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = map(int, (container / "cpu.max").read_text().split())
+    except (OSError, ValueError):  # no container, or one without a limit ("max 100000")
+        return allowed
+    return max(1, min(allowed, math.ceil(quota / period)))
+
+
 def in_turn(work: Callable[[Any], Any], tasks: Sequence[Any], /) -> Iterator[tuple[int, Any]]:
     """Do one task after the other in this process.
 
@@ -69,7 +92,7 @@ def in_processes(workers: int) -> Share[Any, Any]:
     """Share tasks among processes of this machine, which share its cores."""
 
     def run(work: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-        threads = max(1, (os.cpu_count() or 1) // workers)
+        threads = max(1, cores() // workers)
         try:
             with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (threads,)) as pool:
                 numbers = {pool.submit(work, task): i for i, task in enumerate(tasks)}

@@ -17,6 +17,7 @@ from dofkit.commands import reproduce as command
 from dofkit.manifest import Item
 from dofkit.notebooks import NotebookError, normalised, read_notebook, write_notebook
 from dofkit.reproduce import Plan, all_notebooks, select
+from dofkit.workers import cores
 
 PARAMETERS = 'profile = "quick"\nseed = 0'
 
@@ -81,13 +82,20 @@ def test_several_run_at_a_time_and_one_that_fails_stops_none(tmp_path):
     sources = {"00_a": "import os; print(seed, os.environ['OMP_NUM_THREADS'])", "01_b": "1 / 0",
                "02_c": "print(profile)"}
     paths = [write(tmp_path, name, source) for name, source in sources.items()]
-    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // 2))
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, cores() // 2))
     plan = Plan(paths, tmp_path / "out", offered={"seed": 7})
     runs = reproduce.reproduce(plan, progress=False, workers=2)
     assert [run.notebook for run in runs] == paths  # in their order, whichever ends first
     assert ["1 / 0" in run.error for run in runs] == [False, True, False]
     assert texts(runs[0].output) == [f"7 {threads}\n"] and texts(runs[2].output) == ["quick\n"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.suffix) == [path.name for path in paths]
+
+
+@pytest.mark.parametrize(("there", "free", "at_a_time"), [(2, 8e9, 2), (64, 64e9, 4), (64, 2.5e9, 2), (2, 1e8, 1)])
+def test_as_many_run_at_a_time_as_cores_and_memory_allow(there, free, at_a_time, monkeypatch):
+    monkeypatch.setattr("dofkit.workers.cores", lambda: there)
+    monkeypatch.setattr("dofkit.memory.free_memory", lambda: int(free))
+    assert command.at_a_time() == at_a_time
 
 
 def test_a_kernel_registered_on_the_machine_is_not_taken(tmp_path, monkeypatch):

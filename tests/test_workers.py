@@ -27,7 +27,7 @@ from dofkit.recipes import ablation, pairs
 from dofkit.recipes.ablation import evaluate_ablation
 from dofkit.recipes.pairs import PairRecipe, make_pairs
 from dofkit.segmentation import segmenter
-from dofkit.workers import Once, by_dask, in_processes, in_turn
+from dofkit.workers import Once, by_dask, cores, in_processes, in_turn
 
 PICTURES = 8
 GRAPH_CUT, PRIOR = Once(segmenter, ("graphcut",)), Once(estimator, ("prior",))
@@ -201,6 +201,14 @@ def test_a_task_that_fails_ends_the_work():
 
 def divmod_by(number: int):
     return lambda task: divmod(task, number)
+
+
+def test_cores_are_those_of_the_process_and_of_its_container(tmp_path):
+    machine = cores(tmp_path)
+    assert 1 <= machine <= os.cpu_count()
+    for told, most in (("150000 100000", 2), ("1000 100000", 1), ("max 100000", machine), ("", machine)):
+        (tmp_path / "cpu.max").write_text(told)
+        assert cores(tmp_path) == min(machine, most)
 
 
 def test_what_is_built_is_built_once():

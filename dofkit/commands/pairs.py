@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
 from dofkit.commands.sharing import add_sharing, chosen_share
+from dofkit.workers import cores
 
 HELP = "render the training pairs of the RNN filter"
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--data-root", metavar="DIR", type=Path, help="where selfie/ and ccp/ lie (default: DOFKIT_DATA)")
     add("--out", metavar="DIR", type=Path, required=True, help="a folder for the pairs; what is there stays")
     add("--seed", type=int, default=0, help="of the strengths and of what is held out (default: %(default)s)")
-    add_sharing(parser, workers=os.cpu_count() or 1, says="one for each core")
+    add_sharing(parser, workers=cores(), says="one for each core")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -25,6 +25,9 @@ HELP = "run the notebooks and write the figures"
 MOST = 4
 """Notebooks at a time, unless asked for: more would wait for the longest one."""
 
+MEMORY = 1_200_000_000
+"""Bytes that a notebook may take (`figures/times.json`) with the process that runs it."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `dofkit reproduce`."""
@@ -58,8 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1800.0,
         help="for each notebook (default: %(default)g)",
     )
-    add("--workers", metavar="N", type=int, default=min(os.cpu_count() or 1, MOST),
-        help=f"notebooks at a time, each takes up to 1.1 GB (default: one for each core, at most {MOST})")
+    add("--workers", metavar="N", type=int,
+        help=f"notebooks at a time (default: one for each core and {MEMORY / 1e9} GB of free memory, at most {MOST})")
     add("--output", metavar="DIR", type=Path, help="executed notebooks (default: build/notebooks)")
     add("--solutions", action="store_true", help="also run the solutions of the exercises")
     add("--update", action="store_true", help="write the outputs, normalised, into the notebooks themselves")
@@ -75,8 +78,9 @@ def run(args: argparse.Namespace) -> int:
         raise NotebookError("--update writes what a reader sees first: the quick profile without parameters")
     if args.record and (args.profile != "quick" or args.parameter):
         raise NotebookError("--record keeps what the quick profile takes, without parameters")
-    if args.workers < 1:
-        raise NotebookError(f"--workers is {args.workers}: choose 1 or more")
+    workers = at_a_time() if args.workers is None else args.workers
+    if workers < 1:
+        raise NotebookError(f"--workers is {workers}: choose 1 or more")
     if not args.time_limit > 0:
         raise NotebookError(f"the time limit is {args.time_limit:g} s: give more than 0")
     root = manifest.checkout()
@@ -94,15 +98,27 @@ def run(args: argparse.Namespace) -> int:
         time_limit=args.time_limit,
     )
     began, started = time.time_ns(), time.monotonic()
-    runs = reproduce.reproduce(plan, workers=args.workers)
+    runs = reproduce.reproduce(plan, workers=workers)
     seconds = time.monotonic() - started
     if args.update:
         for path in reproduce.update([run for run in runs if not run.error]):
             print(f"updated {path.relative_to(root)}", file=sys.stderr)
     if args.record:
-        record(runs, manifest.figures_dir() / "times.json", args.workers, seconds if not args.only else None)
+        record(runs, manifest.figures_dir() / "times.json", workers, seconds if not args.only else None)
     tell(runs, plan.output, written_figures(runs, items, manifest.figures_dir(), began))
     return 1 if any(run.error for run in runs) else 0
+
+
+def at_a_time() -> int:
+    """How many notebooks run at a time where nothing is said.
+
+    >>> 1 <= at_a_time() <= MOST
+    True
+    """
+    from dofkit.memory import free_memory
+    from dofkit.workers import cores
+
+    return max(1, min(cores(), MOST, free_memory() // MEMORY))
 
 
 def parse_parameter(text: str) -> tuple[str, Any]:

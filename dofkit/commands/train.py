@@ -102,10 +102,10 @@ def _check(args: argparse.Namespace) -> None:
 def _make_own_pairs(args: argparse.Namespace) -> None:
     """The pairs of the profile, made where they are not there."""
     from dofkit.recipes.pairs import make_pairs
-    from dofkit.workers import in_processes
+    from dofkit.workers import cores, in_processes
 
     print(f"dofkit: pairs in '{args.pairs}'", file=sys.stderr)
-    make_pairs(args.profile, args.pairs, root=args.data_root, run=in_processes(os.cpu_count() or 1))
+    make_pairs(args.profile, args.pairs, root=args.data_root, run=in_processes(cores()))
 
 
 def stages(*, shown: bool) -> Stage:
