@@ -59,8 +59,8 @@ _PAPER = {"rnn": {"width": 64, "channels": 16}, "cnn": {"width": 64}, "liu": {"w
 
 RECIPES = {
     "quick": FilterRecipe(_SMALL, 48, 4, 20, 3e-3),
-    # three of the paper's, which say how far two trainings of a filter are apart
-    "full": FilterRecipe(_SMALL, 128, 8, 1500, 3e-3, {"rnn": 3, "liu": 1, "cnn": 1, "gradient": 1}),
+    # three of the two whose order is the question; the others are decibels behind
+    "full": FilterRecipe(_SMALL, 128, 8, 1500, 3e-3, {"rnn": 3, "liu": 1, "cnn": 3, "gradient": 1}),
     "paper": FilterRecipe(_PAPER, 256, 20, 20000, 1e-3),
 }
 
