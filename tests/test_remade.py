@@ -89,7 +89,7 @@ def test_made_twice_from_scratch_weights_and_scores_are_the_same(twice):
 
 
 def test_the_shipped_ones_are_within_their_own_spread():
-    """Every score of the reports is found; what was trained once, and of no kind of Table 1, has no spread."""
+    """Every score of the reports is found; what was trained once has the spread of its kind."""
     for name, known in (("segmentation", True), ("depth", True), ("table1", None), ("filter", True)):
         rows = compare(name, SHIPPED)
         assert all(row["apart"] == 0 and row["within"] != "NO" for row in rows)
