@@ -91,7 +91,7 @@ def test_several_run_at_a_time_and_one_that_fails_stops_none(tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.suffix) == [path.name for path in paths]
 
 
-@pytest.mark.parametrize(("there", "free", "at_a_time"), [(2, 8e9, 2), (64, 64e9, 4), (64, 2.5e9, 2), (2, 1e8, 1)])
+@pytest.mark.parametrize(("there", "free", "at_a_time"), [(2, 8e9, 2), (64, 64e9, 4), (64, 3.1e9, 2), (2, 1e8, 1)])
 def test_as_many_run_at_a_time_as_cores_and_memory_allow(there, free, at_a_time, monkeypatch):
     monkeypatch.setattr("dofkit.workers.cores", lambda: there)
     monkeypatch.setattr("dofkit.memory.free_memory", lambda: int(free))

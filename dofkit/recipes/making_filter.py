@@ -205,7 +205,7 @@ def _counted(pairs: Path) -> dict[str, Any]:
     for split, n in there.items():
         if n > most[split]:
             raise DataError(f"'{pairs / split}' holds {n} pairs, but {RECIPE} is of {most[split]}: some do not belong "
-                            f"there; make them anew with `dofkit pairs --out FOLDER`")
+                            "there; make them anew with `dofkit pairs --out FOLDER`")
     return identity | there
 
 
